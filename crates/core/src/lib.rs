@@ -1,0 +1,1 @@
+//! Placeholder header, replaced with the room's own text.
