@@ -1,1 +1,18 @@
-//! Placeholder header, replaced with the room's own text.
+//! Stadion's words, rules and plans, and the traits of its stages.
+//!
+//! Nothing here waits, reads a clock or touches a socket: decisions are functions of (rules, state, now). The stages
+//! of the path of a match know one another only through [`state::State`] and [`fleet::Fleet`].
+
+pub mod event;
+pub mod fleet;
+pub mod id;
+pub mod limits;
+pub mod matches;
+pub mod matchmaker;
+pub mod mode;
+pub mod placement;
+pub mod scaling;
+pub mod session;
+pub mod state;
+pub mod ticket;
+pub mod time;

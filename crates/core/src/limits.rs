@@ -1,0 +1,31 @@
+//! Named limits that more than one room must agree on (I7). Limits of one room live in that room.
+
+/// Players of one ticket. The largest party that any known matchmaker takes is FlexMatch's 10; a squad game wants a
+/// little more, and the ticket stays under 4 KiB with 16 players and 32 latencies each.
+pub const PARTY_PLAYERS_MAX: usize = 16;
+
+/// Regions of one platform: a set of them is one `u64`.
+pub const REGIONS_MAX: usize = 64;
+
+/// Attributes of one player; FlexMatch's limit.
+pub const ATTRIBUTES_MAX: usize = 10;
+
+/// Bytes of an attribute or requirement, key and value each; FlexMatch's limit for strings.
+pub const ATTRIBUTE_BYTES_MAX: usize = 100;
+
+/// Skill is a rating between minus and plus this: beyond every rating system in use (Elo, Glicko-2, `TrueSkill` × 100),
+/// and far inside what an `f64` counts exactly.
+pub const SKILL_MAX: f64 = 1e6;
+
+/// Latency that counts as unreachable, milliseconds; larger measurements are refused as nonsense.
+pub const LATENCY_MAX_MS: u32 = 60_000;
+
+/// Events kept for one player until they are read: one life of a ticket is at most
+/// searching + 8 requeues + placing + found + seat changes = 16, so two lives.
+pub const EVENTS_PER_PLAYER_MAX: usize = 32;
+
+/// Heartbeats of one call: the largest default game mode has 100 players, twice that for shared servers.
+pub const HEARTBEATS_PER_CALL_MAX: usize = 256;
+
+/// Tickets that one call may list.
+pub const LIST_MAX: usize = 1_000;

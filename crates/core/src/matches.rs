@@ -1,0 +1,180 @@
+//! Matches: tickets that play together.
+
+use serde::{Deserialize, Serialize};
+
+use crate::fleet::Allocation;
+use crate::id::{GameModeName, MatchId, PlayerId, Region, TicketId};
+use crate::session::Session;
+use crate::ticket::Requirements;
+use crate::time::Timestamp;
+
+/// How good a match is, as measured when it was planned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// Highest minus lowest ticket skill.
+    pub skill_spread: f64,
+    /// Latency of the worst-placed player to the match's region, milliseconds; absent if nobody measured.
+    pub latency_worst_ms: Option<u32>,
+    /// Wait of the oldest ticket, milliseconds.
+    pub wait_oldest_ms: u64,
+    /// Wait of the newest ticket, milliseconds: from then on the match was possible.
+    pub wait_newest_ms: u64,
+}
+
+/// A match that the planner proposes. Teams hold whole tickets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MatchPlan {
+    /// What is played.
+    pub game_mode: GameModeName,
+    /// Where.
+    pub region: Region,
+    /// Tickets by team.
+    pub teams: Vec<Vec<TicketId>>,
+    /// Players in all.
+    pub players: u32,
+    /// How good.
+    pub quality: Quality,
+}
+
+/// Why a match came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AbandonReason {
+    /// No Ready server fitted.
+    NoCapacity,
+    /// The fleet backend failed.
+    FleetUnavailable,
+    /// Took longer than a placement may.
+    PlacementTimeout,
+    /// The server was lost before anybody had a seat.
+    ServerLost,
+}
+
+impl AbandonReason {
+    /// The name in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoCapacity => "no_capacity",
+            Self::FleetUnavailable => "fleet_unavailable",
+            Self::PlacementTimeout => "placement_timeout",
+            Self::ServerLost => "server_lost",
+        }
+    }
+}
+
+/// How a live match came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchEnd {
+    /// The game server reported a result.
+    Finished,
+    /// The game server is gone.
+    ServerLost,
+    /// Nobody has a seat any more.
+    Empty,
+    /// An operator asked.
+    Operator,
+}
+
+/// Where a match is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum MatchState {
+    /// Planned, not committed. Never stored; the word belongs to the life of a match.
+    Proposed,
+    /// Waits for every player's yes.
+    Accepting,
+    /// Committed; waits for its server and its seats.
+    Placing,
+    /// Being played.
+    Live,
+    /// Over.
+    Ended {
+        /// How.
+        end: MatchEnd,
+    },
+    /// Never came about; its tickets went back.
+    Abandoned {
+        /// Why.
+        reason: AbandonReason,
+    },
+}
+
+impl MatchState {
+    /// The name in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Proposed => "proposed",
+            Self::Accepting => "accepting",
+            Self::Placing => "placing",
+            Self::Live => "live",
+            Self::Ended { .. } => "ended",
+            Self::Abandoned { .. } => "abandoned",
+        }
+    }
+
+    /// It holds its players, or will.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Accepting | Self::Placing | Self::Live)
+    }
+}
+
+/// One player's place in a match's line-up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MatchPlayer {
+    /// Who.
+    pub player_id: PlayerId,
+    /// Through which ticket.
+    pub ticket_id: TicketId,
+    /// Team, from 0.
+    pub team: u32,
+}
+
+/// A committed match.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Match {
+    /// Its id; the key of its allocation.
+    pub id: MatchId,
+    /// What is played.
+    pub game_mode: GameModeName,
+    /// Where.
+    pub region: Region,
+    /// Who plays.
+    pub players: Vec<MatchPlayer>,
+    /// The tickets' wishes for the server, merged.
+    pub requirements: Requirements,
+    /// How good it is.
+    pub quality: Quality,
+    /// Where it is in its life.
+    #[serde(flatten)]
+    pub state: MatchState,
+    /// Its server, once placed.
+    pub allocation: Option<Allocation>,
+    /// When it was committed.
+    pub created_at: Timestamp,
+    /// When its state last changed.
+    pub changed_at: Timestamp,
+    /// What the game server reported at the end, as it came.
+    pub result: Option<serde_json::Value>,
+}
+
+/// A match as the director wants it committed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewMatch {
+    /// The id that it will have.
+    pub id: MatchId,
+    /// The plan.
+    pub plan: MatchPlan,
+}
+
+/// A match's server and seats, as the director wants them recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placement {
+    /// The server.
+    pub allocation: Allocation,
+    /// One seat per player.
+    pub sessions: Vec<Session>,
+}

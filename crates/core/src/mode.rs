@@ -1,0 +1,177 @@
+//! Game modes: the rules a match is made by.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::GameModeName;
+use crate::limits::PARTY_PLAYERS_MAX;
+
+/// How far apart in skill two tickets may be, and how that widens while they wait. Both sides must allow the
+/// difference: the narrower window of the two decides (I6).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SkillWindow {
+    /// Difference allowed at once; 200 in the guide.
+    pub initial: f64,
+    /// Widening per second of waiting.
+    pub growth_per_second: f64,
+    /// Never wider.
+    pub max: f64,
+}
+
+impl SkillWindow {
+    /// Difference allowed after `waited_ms`.
+    #[must_use]
+    pub fn after_ms(&self, waited_ms: u64) -> f64 {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a ticket lives far less than 2^52 ms"
+        )]
+        let seconds = waited_ms as f64 / 1_000.0;
+        (self.initial + self.growth_per_second * seconds).min(self.max)
+    }
+}
+
+/// The rules of one game mode.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GameMode {
+    /// Its name.
+    pub name: GameModeName,
+    /// Teams; 1 where everybody plays for themselves.
+    pub teams: u32,
+    /// Players that a match wants.
+    pub players_target: u32,
+    /// Players that a match settles for, once its oldest ticket has waited `settle_after_ms`.
+    pub players_min: u32,
+    /// Wait before `players_min` is enough, milliseconds.
+    pub settle_after_ms: u64,
+    /// Latency that no player of a match exceeds, milliseconds.
+    pub latency_max_ms: u32,
+    /// Skill.
+    pub skill: SkillWindow,
+}
+
+impl GameMode {
+    /// Seats of one team at the target size.
+    #[must_use]
+    pub fn team_players_max(&self) -> u32 {
+        self.players_target / self.teams.max(1)
+    }
+
+    /// The largest party that can play it: a party shares a team.
+    #[must_use]
+    pub fn party_players_max(&self) -> usize {
+        usize::try_from(self.team_players_max())
+            .map_or(PARTY_PLAYERS_MAX, |seats| seats.min(PARTY_PLAYERS_MAX))
+    }
+
+    /// Checks that the rules can be met at all.
+    ///
+    /// # Errors
+    /// What is wrong, with the field's name first.
+    pub fn check(&self) -> Result<(), String> {
+        let positive = |value: f64| value.is_finite() && value >= 0.0;
+        if self.teams == 0 {
+            return Err("teams: at least 1".into());
+        }
+        if self.players_target < self.teams || !self.players_target.is_multiple_of(self.teams) {
+            return Err(format!(
+                "players_target: {} cannot be divided into {} equal teams",
+                self.players_target, self.teams
+            ));
+        }
+        if self.players_min == 0 || self.players_min > self.players_target {
+            return Err(format!(
+                "players_min: must be 1 to players_target ({})",
+                self.players_target
+            ));
+        }
+        if self.players_min < self.teams {
+            return Err(format!(
+                "players_min: {} teams need at least {} players",
+                self.teams, self.teams
+            ));
+        }
+        if !positive(self.skill.initial)
+            || !positive(self.skill.growth_per_second)
+            || !positive(self.skill.max)
+        {
+            return Err(
+                "skill: initial, growth_per_second and max must be finite and not negative".into(),
+            );
+        }
+        if self.skill.max < self.skill.initial {
+            return Err("skill.max: must not be below skill.initial".into());
+        }
+        Ok(())
+    }
+}
+
+/// Wait before a smaller match is made, where the mode does not say otherwise, milliseconds.
+pub const SETTLE_AFTER_MS: u64 = 10_000;
+/// Latency limit where the mode does not say otherwise, milliseconds.
+pub const LATENCY_MAX_MS: u32 = 100;
+/// Skill window where the mode does not say otherwise: the guide's 200 points, and the relaxation after a minute that
+/// its sketch only names, here 600 points at 60 s and 1,000 at most.
+pub const SKILL_WINDOW: SkillWindow = SkillWindow {
+    initial: 200.0,
+    growth_per_second: 20.0 / 3.0,
+    max: 1_000.0,
+};
+
+/// The guide's five game modes with their target and minimum sizes.
+///
+/// # Panics
+/// Never: the names are constants.
+#[must_use]
+pub fn guide_modes() -> Vec<GameMode> {
+    [
+        ("battle_royale", 1, 100, 60),
+        ("team_deathmatch", 2, 32, 16),
+        ("capture_the_flag", 2, 24, 12),
+        ("duel", 2, 2, 2),
+        ("free_for_all", 1, 16, 8),
+    ]
+    .into_iter()
+    .map(|(name, teams, players_target, players_min)| GameMode {
+        name: GameModeName::new(name).expect("a constant that keeps the rules of names"),
+        teams,
+        players_target,
+        players_min,
+        settle_after_ms: SETTLE_AFTER_MS,
+        latency_max_ms: LATENCY_MAX_MS,
+        skill: SKILL_WINDOW,
+    })
+    .collect()
+}
+
+/// The guide's five regions.
+pub const GUIDE_REGIONS: [&str; 5] = [
+    "us-east-1",
+    "us-west-2",
+    "eu-west-1",
+    "ap-northeast-1",
+    "ap-southeast-2",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guides_modes_can_be_met() {
+        for mode in guide_modes() {
+            assert_eq!(mode.check(), Ok(()), "{}", mode.name);
+        }
+    }
+
+    #[test]
+    fn the_window_widens_to_its_maximum_only() {
+        let window = SkillWindow {
+            initial: 200.0,
+            growth_per_second: 10.0,
+            max: 300.0,
+        };
+        assert!((window.after_ms(0) - 200.0).abs() < f64::EPSILON);
+        assert!((window.after_ms(5_000) - 250.0).abs() < f64::EPSILON);
+        assert!((window.after_ms(u64::MAX) - 300.0).abs() < f64::EPSILON);
+    }
+}
