@@ -1,0 +1,1 @@
+//! Configuration: as written, then as meant.
