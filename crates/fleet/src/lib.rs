@@ -1,1 +1,6 @@
-//! Placeholder header, replaced with the room's own text.
+//! Where game servers live.
+//!
+//! [`local`] runs them as child processes of this host. [`sdk_server`] is the other end of the Agones SDK that every
+//! one of them speaks to.
+
+pub mod sdk_server;
