@@ -73,7 +73,7 @@ fn parse(arguments: &[String]) -> Result<Options, Failure> {
 
 /// Brings a machine that has only Rust to where everything below works, also without a network from then on.
 fn set_up() -> Outcome {
-    let formatter = cargo(["fmt", "--version"]);
+    let formatter = cargo(["fmt"]);
     let linter = Command::new(run::sibling("clippy-driver"));
     for (component, mut probe) in [("rustfmt", formatter), ("clippy", linter)] {
         if capture(probe.arg("--version")).is_err() {
