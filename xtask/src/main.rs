@@ -39,8 +39,8 @@ fn dispatch(arguments: &[String]) -> Outcome {
     };
     match task.as_str() {
         "test" => suite::run(rest),
-        "tidy" if rest.is_empty() => tidy::run(),
-        "deny" if rest.is_empty() => deny::run(),
+        "tidy" if rest.is_empty() => suite::fetch().and_then(|()| tidy::run()),
+        "deny" if rest.is_empty() => suite::fetch().and_then(|()| deny::run()),
         "bench" => bench::run(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

@@ -71,7 +71,7 @@ fn parse(arguments: &[String]) -> Result<Options, Failure> {
     Ok(options)
 }
 
-/// Brings a machine that has only Rust to where everything below works, also without a network from then on.
+/// Brings a machine that has only Rust to where everything below works.
 fn set_up() -> Outcome {
     let formatter = cargo(["fmt"]);
     let linter = Command::new(run::sibling("clippy-driver"));
@@ -86,6 +86,12 @@ fn set_up() -> Outcome {
             })?;
         }
     }
+    fetch()
+}
+
+/// Downloads what `Cargo.lock` names and is not here yet; without a network from then on. Where nobody watches, a lock
+/// file that does not fit the manifests is an error.
+pub(crate) fn fetch() -> Outcome {
     let host = host()?;
     let mut fetch = cargo(["fetch", "--quiet", "--target", &host]);
     if run::unattended() {
