@@ -1,1 +1,8 @@
-//! x
+//! A small authoritative UDP game for Stadion.
+//!
+//! [`server`] is the game server as a studio would write one: it keeps the Agones SDK, admits players by their join
+//! token, plays the match and reports its result. [`bot`] are players that queue, play and queue again, against any
+//! Stadion. [`protocol`] and [`world`] are the game between them.
+
+pub mod protocol;
+pub mod world;
