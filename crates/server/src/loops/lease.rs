@@ -1,0 +1,53 @@
+//! The lease on the loops: one replica at a time makes matches, scales and reaps (I9).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use stadion_core::state::{Fence, State};
+use stadion_core::time::Clock;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// Life of a lease, milliseconds: three missed renewals, as Kubernetes' leader election has it (15 s and 5 s here).
+pub const TTL_MS: u64 = 15_000;
+const RENEW_PERIOD: Duration = Duration::from_millis(TTL_MS / 3);
+/// Pause while another replica holds it: a third of a renewal.
+const WAIT_PERIOD: Duration = Duration::from_millis(TTL_MS / 9);
+
+/// Holds the lease for `holder` as long as it can and says so through `held`.
+pub async fn keep(
+    state: Arc<dyn State>,
+    clock: Arc<dyn Clock>,
+    holder: String,
+    held: watch::Sender<Option<Fence>>,
+    shutdown: CancellationToken,
+) {
+    let mut valid_until = clock.now();
+    loop {
+        let asked_at = clock.now();
+        match state.lease(&holder, TTL_MS, asked_at).await {
+            Ok(fence) => {
+                valid_until = asked_at.plus_ms(TTL_MS);
+                held.send_if_modified(|now| {
+                    let changed = *now != fence;
+                    if changed {
+                        tracing::info!(?fence, holder, "the lease on the loops changed");
+                    }
+                    *now = fence;
+                    changed
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the lease could not be renewed");
+                if clock.now() >= valid_until {
+                    held.send_replace(None);
+                }
+            }
+        }
+        let pause = if held.borrow().is_some() { RENEW_PERIOD } else { WAIT_PERIOD };
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! The matchmaking loop of one game mode: keeps the planner's pool true, plans, and hands plans to the director.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use parking_lot::Mutex;
+use stadion_core::fleet::{Fleet, FleetChange, GameServerState};
+use stadion_core::id::{Region, TicketId};
+use stadion_core::matches::MatchPlan;
+use stadion_core::matchmaker::{Budget, Plan, Pool, Supply};
+use stadion_core::mode::GameMode;
+use stadion_core::state::{Change, Fence, State};
+use stadion_core::ticket::{Ticket, TicketState};
+use stadion_core::time::{Clock, Timestamp};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::LoopError;
+use super::scaling::Demand;
+use crate::director::{Director, Outcome};
+use crate::metrics::Metrics;
+
+/// Matches of one game mode that may be on their way to a server at once: at 5 ms for a placement this is over
+/// 10,000 matches a second, and a stuck fleet holds back this many only.
+const PLACEMENTS_MAX: usize = 64;
+/// With tickets waiting, the plan is made anew at least this often even if nothing happened: windows widen with time.
+const IDLE_PERIOD: Duration = Duration::from_secs(1);
+/// Below this many tickets a plan costs less than moving the pool to another thread and back.
+const INLINE_TICKETS_MAX: usize = 1_000;
+
+/// Placements under way in each region, over all game modes: servers that will be gone in a moment.
+#[derive(Debug, Default)]
+pub struct UnderWay(Mutex<HashMap<Region, u32>>);
+
+impl UnderWay {
+    fn change(&self, region: &Region, up: bool) {
+        let mut regions = self.0.lock();
+        let count = regions.entry(region.clone()).or_default();
+        *count = if up { count.saturating_add(1) } else { count.saturating_sub(1) };
+    }
+
+    fn of(&self, region: &Region) -> u32 {
+        self.0.lock().get(region).copied().unwrap_or(0)
+    }
+}
+
+/// What every game mode's matchmaker works with.
+#[derive(Clone)]
+pub struct Parts {
+    /// The state.
+    pub state: Arc<dyn State>,
+    /// The fleets.
+    pub fleet: Arc<dyn Fleet>,
+    /// Carries plans out.
+    pub director: Arc<Director>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// Where missing servers are reported.
+    pub demand: Arc<Demand>,
+    /// Placements under way.
+    pub under_way: Arc<UnderWay>,
+    /// The platform's regions.
+    pub regions: Vec<Region>,
+    /// Shortest time between two plans of a game mode.
+    pub interval: Duration,
+}
+
+struct Finished {
+    tickets: Vec<(TicketId, Timestamp)>,
+    possible_since: Timestamp,
+    outcome: Outcome,
+}
+
+struct Matchmaker {
+    parts: Parts,
+    mode: GameMode,
+    /// `None` only while a plan is being made on another thread.
+    pool: Pool,
+    dirty: bool,
+    planned_at: Instant,
+    planned_at_clock: Timestamp,
+    under_way: usize,
+    finished_tx: mpsc::Sender<Finished>,
+    placements: TaskTracker,
+}
+
+/// Makes matches of `mode` while the lease is held, until `shutdown`; then waits for the placements under way.
+///
+/// # Errors
+/// When the state store cannot be read at the start of a lease.
+pub async fn run(
+    parts: Parts,
+    mode: GameMode,
+    mut lease: watch::Receiver<Option<Fence>>,
+    shutdown: CancellationToken,
+) -> Result<(), LoopError> {
+    let placements = TaskTracker::new();
+    while !shutdown.is_cancelled() {
+        let fence = *lease.borrow_and_update();
+        let term = async {
+            match fence {
+                Some(fence) => term(parts.clone(), mode.clone(), fence, placements.clone()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            changed = lease.changed() => if changed.is_err() { break },
+            ended = term => ended?,
+        }
+    }
+    placements.close();
+    placements.wait().await;
+    Ok(())
+}
+
+/// One term of the lease. Ends when the fence turns out to be old.
+async fn term(parts: Parts, mode: GameMode, fence: Fence, placements: TaskTracker) -> Result<(), LoopError> {
+    let mut changes = parts.state.watch();
+    let mut fleet_changes = parts.fleet.watch();
+    let (finished_tx, mut finished_rx) = mpsc::channel(PLACEMENTS_MAX);
+    let mut maker = Matchmaker {
+        pool: Pool::new(mode.clone(), parts.regions.clone()),
+        dirty: true,
+        planned_at: Instant::now() - parts.interval,
+        planned_at_clock: parts.clock.now(),
+        under_way: 0,
+        finished_tx,
+        placements,
+        parts,
+        mode,
+    };
+    maker.reload().await?;
+    loop {
+        let pause = if maker.dirty { maker.parts.interval } else { IDLE_PERIOD };
+        tokio::select! {
+            change = changes.next() => match change {
+                Some(Change::Ticket(ticket)) => maker.saw(&ticket),
+                Some(Change::Lagged) => maker.reload().await?,
+                Some(_) => {}
+                None => return Ok(()),
+            },
+            change = fleet_changes.next() => match change {
+                Some(FleetChange::Changed(server)) => maker.dirty |= server.state == GameServerState::Ready,
+                Some(FleetChange::Removed(_)) => {}
+                Some(FleetChange::Lagged) => maker.dirty = true,
+                None => return Ok(()),
+            },
+            Some(finished) = finished_rx.recv() => {
+                if finished.outcome == Outcome::Fenced {
+                    return Ok(());
+                }
+                maker.finished(finished).await?;
+            }
+            () = tokio::time::sleep_until(maker.planned_at + pause), if !maker.pool.is_empty() => {
+                maker.tick(fence).await?;
+            }
+        }
+    }
+}
+
+impl Matchmaker {
+    async fn reload(&mut self) -> Result<(), LoopError> {
+        let mut pool = Pool::new(self.mode.clone(), self.parts.regions.clone());
+        for ticket in self.parts.state.searching(&self.mode.name).await? {
+            pool.insert(ticket);
+        }
+        self.pool = pool;
+        self.dirty = true;
+        Ok(())
+    }
+
+    fn saw(&mut self, ticket: &Arc<Ticket>) {
+        if ticket.game_mode != self.mode.name {
+            return;
+        }
+        if ticket.state == TicketState::Searching {
+            self.pool.insert(ticket.clone());
+            self.dirty = true;
+        } else {
+            self.pool.remove(ticket.id);
+        }
+        self.parts.metrics.queue(&self.mode.name, self.pool.len());
+    }
+
+    async fn finished(&mut self, finished: Finished) -> Result<(), LoopError> {
+        self.under_way -= 1;
+        let now = self.parts.clock.now();
+        match finished.outcome {
+            Outcome::Placed(_) => {
+                self.parts.metrics.match_found_delay(now.since_ms(finished.possible_since));
+                for (_, created_at) in finished.tickets {
+                    self.parts.metrics.time_to_match(&self.mode.name, now.since_ms(created_at));
+                }
+            }
+            // Those of its tickets that search are planned again; an abandoned match's come back as changes.
+            Outcome::Stale(_) | Outcome::Pending => {
+                for (id, _) in finished.tickets {
+                    if let Ok(ticket) = self.parts.state.ticket(id).await {
+                        self.saw(&ticket);
+                    }
+                }
+            }
+            Outcome::Abandoned(_) | Outcome::Fenced => {}
+        }
+        self.dirty = true;
+        Ok(())
+    }
+
+    /// Ready servers by region, less those that placements under way will take. A region where a fleet plays this
+    /// mode is named even when it has no server: there, growing would help.
+    async fn supply(&self) -> Result<Supply, LoopError> {
+        let mut servers: BTreeMap<Region, u32> = BTreeMap::new();
+        for spec in self.parts.fleet.specs() {
+            if spec.plays(&self.mode.name) && spec.bounds.max_replicas > 0 {
+                servers.insert(spec.region.clone(), 0);
+            }
+        }
+        for server in self.parts.fleet.servers().await? {
+            if server.state == GameServerState::Ready && server.plays(&self.mode.name) {
+                *servers.entry(server.region.clone()).or_default() += 1;
+            }
+        }
+        for (region, count) in &mut servers {
+            *count = count.saturating_sub(self.parts.under_way.of(region));
+        }
+        Ok(Supply { servers })
+    }
+
+    async fn tick(&mut self, fence: Fence) -> Result<(), LoopError> {
+        let budget = Budget { matches_max: PLACEMENTS_MAX - self.under_way.min(PLACEMENTS_MAX) };
+        let supply = self.supply().await?;
+        let now = self.parts.clock.now();
+        let started = Instant::now();
+        let previous = std::mem::replace(&mut self.planned_at_clock, now);
+        self.planned_at = started;
+        self.dirty = false;
+        if budget.matches_max == 0 {
+            return Ok(());
+        }
+        let plan = self.plan(supply, budget, now).await;
+        self.parts.metrics.tick(&self.mode.name, started.elapsed(), self.pool.len(), &plan);
+        self.parts.demand.set(&self.mode.name, &plan.unplaced);
+        self.dirty = plan.carry_over;
+        for planned in plan.matches {
+            self.dispatch(fence, planned, previous);
+        }
+        self.parts.metrics.queue(&self.mode.name, self.pool.len());
+        Ok(())
+    }
+
+    async fn plan(&mut self, supply: Supply, budget: Budget, now: Timestamp) -> Plan {
+        if self.pool.len() <= INLINE_TICKETS_MAX {
+            return self.pool.plan(&supply, budget, now);
+        }
+        let empty = Pool::new(self.mode.clone(), Vec::new());
+        let pool = std::mem::replace(&mut self.pool, empty);
+        let planned = tokio::task::spawn_blocking(move || {
+            let plan = pool.plan(&supply, budget, now);
+            (pool, plan)
+        });
+        let (pool, plan) = planned.await.expect("the planner does not panic");
+        self.pool = pool;
+        plan
+    }
+
+    fn dispatch(&mut self, fence: Fence, planned: MatchPlan, previous: Timestamp) {
+        let tickets: Vec<_> = planned
+            .teams
+            .iter()
+            .flatten()
+            .filter_map(|id| self.pool.get(*id).map(|ticket| (ticket.id, ticket.created_at)))
+            .collect();
+        for (id, _) in &tickets {
+            self.pool.remove(*id);
+        }
+        // Not possible at the plan before this one, or not before its newest ticket came.
+        let newest = tickets.iter().map(|(_, created_at)| *created_at).max().unwrap_or(previous);
+        let possible_since = previous.max(newest);
+        let region = planned.region.clone();
+        let (director, under_way) = (self.parts.director.clone(), self.parts.under_way.clone());
+        let finished_tx = self.finished_tx.clone();
+        self.under_way += 1;
+        under_way.change(&region, true);
+        self.placements.spawn(async move {
+            let outcome = director.carry_out(fence, planned).await;
+            under_way.change(&region, false);
+            // The term may be over: then the next one reads everything anew.
+            drop(finished_tx.send(Finished { tickets, possible_since, outcome }).await);
+        });
+    }
+}
