@@ -9,10 +9,13 @@ const EXCUSE: &str = "// polls:";
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (path, source) in tree.rust().filter(|(path, _)| is_test(path)) {
+    for (path, source) in tree.rust() {
         let masked = mask(source);
+        let Some(tests) = tests_from(path, &masked) else {
+            continue;
+        };
         let lines: Vec<&str> = source.lines().collect();
-        for at in places(&masked, "sleep").filter(|&at| is_call(&masked, at)) {
+        for at in places(&masked, "sleep").filter(|&at| at >= tests && is_call(&masked, at)) {
             let line = line_of(&masked, at);
             let excused = lines[line.saturating_sub(2)..line]
                 .iter()
@@ -28,8 +31,21 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-fn is_test(path: &str) -> bool {
-    path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs")
+/// Where the tests of a file begin: at once in a file of tests, else at the test module, which comes last.
+fn tests_from(path: &str, masked: &str) -> Option<usize> {
+    if path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs") {
+        return Some(0);
+    }
+    let mut marks = masked
+        .match_indices("#[cfg(test)]")
+        .map(|(at, mark)| at + mark.len());
+    marks.find(|&at| {
+        let rest = masked[at..].trim_start();
+        let opens = rest
+            .find(['{', ';'])
+            .is_some_and(|end| rest[end..].starts_with('{'));
+        rest.starts_with("mod ") && opens
+    })
 }
 
 /// A call of the function, by path or after an import; not a definition and not somebody's method.
@@ -53,7 +69,9 @@ mod tests {
                       fn b() { tokio::time::sleep(d).await; }\n\
                       fn c() { sleep(d).await; }\n\
                       fn d() { clock.sleep(d); sleep_until(e); } // sleep(f)\n";
+        let inline = format!("{source}#[cfg(test)]\nmod tests {{\nfn e() {{ sleep(d); }}\n}}\n");
         let tree = Tree::of(&[
+            ("a/src/y.rs", &inline),
             ("a/tests/x.rs", source),
             ("a/src/x/tests.rs", source),
             ("a/src/x.rs", source),
@@ -64,6 +82,10 @@ mod tests {
             .collect();
         let expected = ["a/src/x/tests.rs", "a/tests/x.rs"]
             .map(|file| [(file.to_owned(), 2), (file.to_owned(), 5)]);
-        assert_eq!(found, expected.concat());
+        let in_line = ("a/src/y.rs".to_owned(), 9);
+        assert_eq!(
+            found,
+            [expected[0].as_slice(), &[in_line], &expected[1]].concat()
+        );
     }
 }
