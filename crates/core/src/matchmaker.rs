@@ -278,3 +278,6 @@ fn count_unplaced(board: &mut Board<'_>, plan: &mut Plan, mask: u64) {
 fn count(tickets: usize) -> u32 {
     u32::try_from(tickets).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;
