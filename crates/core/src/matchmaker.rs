@@ -196,7 +196,14 @@ impl Pool {
             .iter()
             .map(|region| supply.servers.get(region).copied().unwrap_or(0))
             .collect();
-        let supplied = place(&mut board, &mut plan, &mut free, budget);
+        // What one match takes away may have been in another's way: again until nothing is found any more.
+        let supplied = loop {
+            let found = plan.matches.len();
+            let supplied = place(&mut board, &mut plan, &mut free, budget);
+            if plan.carry_over || plan.matches.len() == found {
+                break supplied;
+            }
+        };
         plan.next_at = self.next_at(&board, plan.carry_over);
         let planned: usize = plan
             .matches
