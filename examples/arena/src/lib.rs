@@ -5,4 +5,5 @@
 //! Stadion. [`protocol`] and [`world`] are the game between them.
 
 pub mod protocol;
+pub mod server;
 pub mod world;
