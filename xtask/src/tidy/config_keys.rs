@@ -2,6 +2,7 @@
 
 use super::Finding;
 use super::tree::Tree;
+use std::collections::BTreeSet;
 
 const DEFAULTS: &str = "crates/server/src/config/default.yaml";
 const PAGE: &str = "docs/configuration.md";
@@ -10,10 +11,18 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let (Some(defaults), Some(page)) = (tree.texts.get(DEFAULTS), tree.texts.get(PAGE)) else {
         return Vec::new();
     };
-    let documented: Vec<&str> = page.split('`').skip(1).step_by(2).collect();
+    let (documented, maps) = documented(page);
     keys(defaults)
         .into_iter()
-        .filter(|(_, path)| !documented.contains(&path.as_str()))
+        .filter(|(_, path)| {
+            let within = |map: &String| {
+                path.strip_prefix(map)
+                    .is_some_and(|key| key.starts_with('.'))
+            };
+            !documented.contains(path)
+                && !documented.contains(&format!("{path}[]"))
+                && !maps.iter().any(within)
+        })
         .map(|(line, path)| {
             let right = format!("give `{path}` a line on {PAGE}: meaning, unit, default");
             Finding::new(
@@ -24,6 +33,38 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
             )
         })
         .collect()
+}
+
+/// What the page documents: the path in a section's heading, and the key in the first cell of each row below it. Second,
+/// those whose type is `map`: their own keys are the reader's choice.
+fn documented(page: &str) -> (BTreeSet<String>, Vec<String>) {
+    let (mut documented, mut maps) = (BTreeSet::new(), Vec::new());
+    let mut section = "";
+    for line in page.lines() {
+        if line.starts_with('#') {
+            section = quoted(line).unwrap_or_default();
+            documented.insert(section.to_owned());
+        } else if let Some(row) = line.strip_prefix('|') {
+            let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+            let Some(key) = cells.first().and_then(|cell| quoted(cell)) else {
+                continue;
+            };
+            let path = if section.is_empty() {
+                key.to_owned()
+            } else {
+                format!("{section}.{key}")
+            };
+            if cells.contains(&"map") {
+                maps.push(path.clone());
+            }
+            documented.insert(path);
+        }
+    }
+    (documented, maps)
+}
+
+fn quoted(text: &str) -> Option<&str> {
+    text.split('`').nth(1)
 }
 
 /// The paths of all keys of a YAML file in block style, with their lines: `a.b`, and `a[].b` in a list's members.
@@ -100,13 +141,21 @@ mod tests {
     }
 
     #[test]
-    fn a_key_missing_on_the_page_is_found() {
-        let page = "`a` `a.b` `a.c` `a.c[].name` `a.c[].port` `e` `f` `f[].g` `f[].h` and a.d";
+    fn keys_missing_on_the_page_are_found() {
+        let page = "# Configuration\n| key | what |\n| `e` | x |\n## `a`\n| `b` | x | number |\n## `a.c[]`\n| `name` |\n\
+                    ## `f[]`\n| `g` | x |\n";
         let found = check(&Tree::of(&[(DEFAULTS, YAML), (PAGE, page)]));
-        assert_eq!(found.len(), 1);
-        assert_eq!(
-            (found[0].line, found[0].wrong.as_str()),
-            (8, "the key `a.d` is not documented")
-        );
+        let missing: Vec<usize> = found.iter().map(|finding| finding.line).collect();
+        assert_eq!(missing, [6, 8, 11], "{found:?}");
+        assert_eq!(found[1].wrong, "the key `a.d` is not documented");
+    }
+
+    #[test]
+    fn the_keys_of_a_map_are_the_readers() {
+        let tree = Tree::of(&[
+            (DEFAULTS, "a:\n  b:\n    any: 1\n"),
+            (PAGE, "## `a`\n| `b` | x | map | |\n"),
+        ]);
+        assert_eq!(check(&tree), Vec::new());
     }
 }
