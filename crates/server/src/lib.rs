@@ -3,3 +3,6 @@
 pub mod config;
 pub mod metrics;
 pub mod report;
+
+#[cfg(test)]
+mod golden;
