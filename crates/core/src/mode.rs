@@ -153,25 +153,4 @@ pub const GUIDE_REGIONS: [&str; 5] = [
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_guides_modes_can_be_met() {
-        for mode in guide_modes() {
-            assert_eq!(mode.check(), Ok(()), "{}", mode.name);
-        }
-    }
-
-    #[test]
-    fn the_window_widens_to_its_maximum_only() {
-        let window = SkillWindow {
-            initial: 200.0,
-            growth_per_second: 10.0,
-            max: 300.0,
-        };
-        assert!((window.after_ms(0) - 200.0).abs() < f64::EPSILON);
-        assert!((window.after_ms(5_000) - 250.0).abs() < f64::EPSILON);
-        assert!((window.after_ms(u64::MAX) - 300.0).abs() < f64::EPSILON);
-    }
-}
+mod tests;

@@ -58,3 +58,6 @@ pub fn select<'a>(
                 .then_with(|| b.name.cmp(&a.name))
         })
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,7 +130,8 @@ pub fn plan(
         )
     } else if share < rules.scale_down_threshold {
         decide(
-            clamp(size.replicas - size.replicas / 5).max(buffered),
+            // Rounded down, as in the guide: a fifth of four is one, or a small fleet would never shrink.
+            clamp(size.replicas - size.replicas.div_ceil(5)).max(buffered),
             ScaleReason::Idle,
         )
     } else {
@@ -156,3 +157,6 @@ pub fn surplus<'a>(
     ready.truncate(surplus);
     ready
 }
+
+#[cfg(test)]
+mod tests;

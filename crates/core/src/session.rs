@@ -122,3 +122,6 @@ pub struct Heartbeat {
     /// Measured round trip, milliseconds.
     pub latency_ms: Option<f32>,
 }
+
+#[cfg(test)]
+mod tests;

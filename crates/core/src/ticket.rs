@@ -456,3 +456,6 @@ impl Ticket {
         self.players.iter().try_fold(0, worst)
     }
 }
+
+#[cfg(test)]
+mod tests;
