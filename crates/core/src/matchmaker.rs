@@ -84,7 +84,8 @@ impl Entry {
     }
 }
 
-/// Game servers that are free for this game mode now, by region; regions that are not named have none.
+/// Game servers that are free for this game mode now, by region. A region that is named with 0 has a fleet that could
+/// grow; one that is not named has no fleet for this game mode, and nobody waits for a server there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Supply {
     /// Servers.
@@ -105,6 +106,8 @@ pub struct Waiting {
     pub for_players: u32,
     /// A match would be possible, but no acceptable region has a free game server.
     pub for_server: u32,
+    /// No acceptable region has a fleet for this game mode: they wait in vain until one is made.
+    pub for_fleet: u32,
     /// The budget ran out before their turn.
     pub for_turn: u32,
 }
@@ -149,11 +152,9 @@ impl Pool {
             .insert(ticket.id, Entry::new(ticket, &self.mode, &self.regions));
     }
 
-    /// Takes a ticket out; absent ones are no error.
-    pub fn remove(&mut self, id: TicketId) {
-        let Some(entry) = self.tickets.remove(&id) else {
-            return;
-        };
+    /// Takes a ticket out, if it is in.
+    pub fn remove(&mut self, id: TicketId) -> Option<Arc<Ticket>> {
+        let entry = self.tickets.remove(&id)?;
         for player in &entry.ticket.players {
             if let Some(tickets) = self.players.get_mut(&player.player_id) {
                 tickets.retain(|ticket| *ticket != id);
@@ -162,6 +163,7 @@ impl Pool {
                 }
             }
         }
+        Some(entry.ticket)
     }
 
     /// Tickets.
@@ -215,10 +217,28 @@ impl Pool {
         if plan.carry_over {
             plan.waiting.for_turn = left;
         } else {
-            count_unplaced(&mut board, &mut plan, !supplied);
-            plan.waiting.for_players = left - plan.waiting.for_server;
+            let named = self.mask_of(supply.servers.keys());
+            plan.waiting.for_fleet = self.outside_of(named, &board);
+            count_unplaced(&mut board, &mut plan, named & !supplied);
+            plan.waiting.for_players = left - plan.waiting.for_server - plan.waiting.for_fleet;
         }
         plan
+    }
+
+    fn mask_of<'a>(&self, named: impl Iterator<Item = &'a Region>) -> u64 {
+        named
+            .filter_map(|name| self.regions.iter().position(|region| region == name))
+            .fold(0, |mask, index| mask | 1 << index)
+    }
+
+    /// Unplanned tickets that accept none of the regions in `mask`.
+    fn outside_of(&self, mask: u64, board: &Board<'_>) -> u32 {
+        let outside = |ticket: &&Ticket| {
+            self.tickets
+                .get(&ticket.id)
+                .is_some_and(|entry| entry.mask != 0 && entry.mask & mask == 0)
+        };
+        count(board.free_tickets().filter(outside).count())
     }
 
     fn next_at(&self, board: &Board<'_>, carry_over: bool) -> Option<Timestamp> {

@@ -249,7 +249,10 @@ fn check_plan(
     for (region, used) in used {
         assert!(used <= supply.servers[region], "too many in {region}");
     }
-    let waiting = plan.waiting.for_players + plan.waiting.for_server + plan.waiting.for_turn;
+    let waiting = plan.waiting.for_players
+        + plan.waiting.for_server
+        + plan.waiting.for_fleet
+        + plan.waiting.for_turn;
     assert_eq!(seen_tickets.len() + waiting as usize, tickets.len());
     assert_eq!(plan.unplaced.is_empty(), plan.waiting.for_server == 0);
     assert!(plan.next_at.is_none_or(|at| at >= now));

@@ -12,6 +12,8 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use stadion_core::id::ServerName;
 
+use crate::config::settings::Source;
+
 /// Bytes of a generated secret: 256 bits, the output of the hash it feeds.
 const SECRET_BYTES: usize = 32;
 /// Whom the credentials of game servers are for; keeps them apart from every other token.
@@ -62,32 +64,48 @@ fn random_hex() -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A shared secret of the data directory, made when it is not there.
+/// The shared secret of `source`.
 ///
 /// # Errors
-/// When it can be neither read nor made, or is too short to be one.
-pub fn secret(data_dir: &Path, name: &str) -> Result<String, KeyError> {
-    let path = data_dir.join(name);
-    let text = load_or_make(&path, random_hex)?.trim().to_owned();
+/// When its file can be neither read nor made, or is too short for a secret.
+pub fn secret(source: &Source) -> Result<String, KeyError> {
+    match source {
+        Source::Given(secret) => Ok(secret.expose().to_owned()),
+        Source::Generated(path) => secret_file(path),
+    }
+}
+
+/// The shared secret in the file at `path`, made when it is not there.
+///
+/// # Errors
+/// When it can be neither read nor made, or is too short for a secret.
+pub fn secret_file(path: &Path) -> Result<String, KeyError> {
+    let text = load_or_make(path, random_hex)?.trim().to_owned();
     if text.len() < SECRET_BYTES {
         let why = format!("a secret has at least {SECRET_BYTES} characters, this one has {}", text.len());
-        return Err(KeyError::Unusable { path, why });
+        return Err(KeyError::Unusable { path: path.to_owned(), why });
     }
     Ok(text)
 }
 
-/// The key that signs join tokens, made when it is not there.
+/// The key that signs join tokens.
 ///
 /// # Errors
-/// When it can be neither read nor made, or is no Ed25519 key in PKCS#8 PEM.
-pub fn join_key(data_dir: &Path) -> Result<SigningKey, KeyError> {
-    let path = data_dir.join("join-key.pem");
+/// When its file can be neither read nor made, or it is no Ed25519 key in PKCS#8 PEM.
+pub fn join_key(source: &Source) -> Result<SigningKey, KeyError> {
+    let path = match source {
+        Source::Given(_) => PathBuf::from("auth.join_token_key"),
+        Source::Generated(path) => path.clone(),
+    };
     let unusable = |why: String| KeyError::Unusable { path: path.clone(), why };
     let fresh = || {
         let key = SigningKey::from_bytes(&rand::random());
         key.to_pkcs8_pem(LineEnding::LF).map(|pem| pem.to_string()).unwrap_or_default()
     };
-    let pem = load_or_make(&path, fresh)?;
+    let pem = match source {
+        Source::Given(secret) => secret.expose().to_owned(),
+        Source::Generated(path) => load_or_make(path, fresh)?,
+    };
     SigningKey::from_pkcs8_pem(&pem).map_err(|error| unusable(format!("no Ed25519 private key in PKCS#8 PEM: {error}")))
 }
 
@@ -147,19 +165,22 @@ mod tests {
     #[test]
     fn secrets_are_made_once_and_for_their_owner_only() {
         let dir = tempfile::tempdir().unwrap();
-        let first = secret(dir.path(), "operator-token").unwrap();
-        assert_eq!(secret(dir.path(), "operator-token").unwrap(), first);
+        let token = Source::Generated(dir.path().join("operator-token"));
+        let first = secret(&token).unwrap();
+        assert_eq!(secret(&token).unwrap(), first);
         let mode = fs::metadata(dir.path().join("operator-token")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        let key = join_key(dir.path()).unwrap();
-        assert_eq!(join_key(dir.path()).unwrap(), key);
+        let source = Source::Generated(dir.path().join("join-key.pem"));
+        let key = join_key(&source).unwrap();
+        assert_eq!(join_key(&source).unwrap(), key);
     }
 
     #[test]
     fn a_wrong_key_file_is_named_and_kept() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("join-key.pem"), "not a key").unwrap();
-        let error = join_key(dir.path()).unwrap_err().to_string();
+        let source = Source::Generated(dir.path().join("join-key.pem"));
+        let error = join_key(&source).unwrap_err().to_string();
         assert!(error.contains("join-key.pem"), "{error}");
         assert_eq!(fs::read_to_string(dir.path().join("join-key.pem")).unwrap(), "not a key");
     }

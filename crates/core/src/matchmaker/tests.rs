@@ -310,9 +310,23 @@ fn each_that_waits_has_its_reason() {
     let expected = Waiting {
         for_players: 1,
         for_server: 2,
+        for_fleet: 0,
         for_turn: 0,
     };
     assert_eq!(plan.waiting, expected);
+}
+
+#[test]
+fn a_region_without_a_fleet_is_not_waited_for() {
+    let tickets = [
+        "1500 5 1 us:20 -",
+        "1500 4 1 us:20 -",
+        "1500 3 1 eu:20 -",
+        "1500 2 1 eu:20 -",
+    ];
+    let plan = pool(mode(2, 2, 2), &tickets).plan(&supply(&[("eu", 0)]), ALL, NOW);
+    assert_eq!(plan.unplaced, [(region("eu"), 1)].into());
+    assert_eq!((plan.waiting.for_fleet, plan.waiting.for_server), (2, 2));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use parking_lot::Mutex;
 use stadion_core::fleet::{Fleet, FleetChange, GameServerState};
-use stadion_core::id::{Region, TicketId};
+use stadion_core::id::Region;
 use stadion_core::matches::MatchPlan;
 use stadion_core::matchmaker::{Budget, Plan, Pool, Supply};
 use stadion_core::mode::GameMode;
@@ -72,7 +72,7 @@ pub struct Parts {
 }
 
 struct Finished {
-    tickets: Vec<(TicketId, Timestamp)>,
+    tickets: Vec<Arc<Ticket>>,
     possible_since: Timestamp,
     outcome: Outcome,
 }
@@ -80,7 +80,6 @@ struct Finished {
 struct Matchmaker {
     parts: Parts,
     mode: GameMode,
-    /// `None` only while a plan is being made on another thread.
     pool: Pool,
     dirty: bool,
     planned_at: Instant,
@@ -184,7 +183,7 @@ impl Matchmaker {
             self.pool.insert(ticket.clone());
             self.dirty = true;
         } else {
-            self.pool.remove(ticket.id);
+            drop(self.pool.remove(ticket.id));
         }
         self.parts.metrics.queue(&self.mode.name, self.pool.len());
     }
@@ -195,14 +194,14 @@ impl Matchmaker {
         match finished.outcome {
             Outcome::Placed(_) => {
                 self.parts.metrics.match_found_delay(now.since_ms(finished.possible_since));
-                for (_, created_at) in finished.tickets {
-                    self.parts.metrics.time_to_match(&self.mode.name, now.since_ms(created_at));
+                for ticket in finished.tickets {
+                    self.parts.metrics.time_to_match(&self.mode.name, ticket.waited_ms(now));
                 }
             }
             // Those of its tickets that search are planned again; an abandoned match's come back as changes.
             Outcome::Stale(_) | Outcome::Pending => {
-                for (id, _) in finished.tickets {
-                    if let Ok(ticket) = self.parts.state.ticket(id).await {
+                for ticket in finished.tickets {
+                    if let Ok(ticket) = self.parts.state.ticket(ticket.id).await {
                         self.saw(&ticket);
                     }
                 }
@@ -271,17 +270,9 @@ impl Matchmaker {
     }
 
     fn dispatch(&mut self, fence: Fence, planned: MatchPlan, previous: Timestamp) {
-        let tickets: Vec<_> = planned
-            .teams
-            .iter()
-            .flatten()
-            .filter_map(|id| self.pool.get(*id).map(|ticket| (ticket.id, ticket.created_at)))
-            .collect();
-        for (id, _) in &tickets {
-            self.pool.remove(*id);
-        }
-        // Not possible at the plan before this one, or not before its newest ticket came.
-        let newest = tickets.iter().map(|(_, created_at)| *created_at).max().unwrap_or(previous);
+        let tickets: Vec<_> = planned.teams.iter().flatten().filter_map(|id| self.pool.remove(*id)).collect();
+        // It was not possible at the plan before this one, or not before its newest ticket came.
+        let newest = tickets.iter().map(|ticket| ticket.created_at).max().unwrap_or(previous);
         let possible_since = previous.max(newest);
         let region = planned.region.clone();
         let (director, under_way) = (self.parts.director.clone(), self.parts.under_way.clone());

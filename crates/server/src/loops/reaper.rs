@@ -47,8 +47,8 @@ impl Reaper {
         let sessions = self.state.expire_sessions(fence, self.sessions, now).await?;
         let lost = self.end_matches_without_server().await?;
         let servers = self.return_servers_without_match().await?;
-        self.state.purge(fence, now.minus_ms(self.retention_ms)).await?;
         self.metrics.reaped(tickets, sessions, lost, servers);
+        self.state.purge(fence, now.minus_ms(self.retention_ms)).await?;
         if tickets + sessions + lost + servers > 0 {
             tracing::info!(tickets, sessions, matches = lost, servers, "reaped");
         }

@@ -11,6 +11,7 @@ use stadion_core::time::{Clock, Timestamp};
 use tokio::sync::Notify;
 
 use super::LoopError;
+use crate::metrics::Metrics;
 
 /// Matches that wait for a game server, as the matchmakers see it, and the way to tell the scaling loop.
 #[derive(Debug, Default)]
@@ -63,14 +64,21 @@ pub struct Scaler {
     clock: Arc<dyn Clock>,
     rules: ScalingRules,
     demand: Arc<Demand>,
+    metrics: Arc<Metrics>,
     changed_at: Mutex<HashMap<FleetName, Timestamp>>,
 }
 
 impl Scaler {
     /// A scaler with `rules`.
     #[must_use]
-    pub fn new(fleet: Arc<dyn Fleet>, clock: Arc<dyn Clock>, rules: ScalingRules, demand: Arc<Demand>) -> Self {
-        Self { fleet, clock, rules, demand, changed_at: Mutex::default() }
+    pub fn new(
+        fleet: Arc<dyn Fleet>,
+        clock: Arc<dyn Clock>,
+        rules: ScalingRules,
+        demand: Arc<Demand>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { fleet, clock, rules, demand, metrics, changed_at: Mutex::default() }
     }
 
     /// One pass over all fleets.
@@ -80,9 +88,11 @@ impl Scaler {
     pub async fn pass(&self) -> Result<(), LoopError> {
         let now = self.clock.now();
         let servers = self.fleet.servers().await?;
+        self.metrics.fleet(&servers);
         let mut fleets = Vec::new();
         for spec in self.fleet.specs() {
             let replicas = self.fleet.replicas(&spec.name).await?;
+            self.metrics.replicas(&spec.name, replicas);
             let own = servers.iter().filter(|server| server.fleet == spec.name).map(AsRef::as_ref);
             fleets.push((spec, FleetSize::of(replicas, own)));
         }
@@ -93,6 +103,7 @@ impl Scaler {
             let Some(plan) = scaling::plan(&self.rules, spec.bounds, *size, waiting, changed_at, now) else { continue };
             tracing::info!(fleet = %spec.name, from = size.replicas, to = plan.replicas, reason = ?plan.reason, "scaling");
             self.fleet.scale(&spec.name, plan.replicas).await?;
+            self.metrics.scaled(&spec.name, plan.reason);
             if matches!(plan.reason, ScaleReason::Busy | ScaleReason::Idle) {
                 self.changed_at.lock().insert(spec.name.clone(), now);
             }
