@@ -1,1 +1,4 @@
-//! Placeholder header, replaced with the room's own text.
+//! Where tickets, matches and sessions live: [`embedded`] for one machine.
+
+pub mod embedded;
+mod ledger;

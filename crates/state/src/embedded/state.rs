@@ -1,0 +1,228 @@
+//! The trait: changes go through the writer, questions straight to what is durable.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_core::stream::BoxStream;
+use futures_util::StreamExt;
+use stadion_core::event::PlayerEvent;
+use stadion_core::id::{GameModeName, MatchId, PlayerId, ServerName, SessionId, TicketId};
+use stadion_core::limits::HEARTBEATS_PER_CALL_MAX;
+use stadion_core::matches::{AbandonReason, Match, MatchEnd, NewMatch, Placement};
+use stadion_core::session::{EndReason, Heartbeat, Session, SessionRules};
+use stadion_core::state::{Change, Counts, Created, Fence, Filter, State, StateError, Verdict};
+use stadion_core::ticket::{CancelReason, NewTicket, Ticket};
+use stadion_core::time::Timestamp;
+use tokio_stream::wrappers::BroadcastStream;
+
+use super::EmbeddedState;
+use crate::ledger::{Command, Outcome};
+
+/// Runs a command and takes the one kind of answer that it has.
+macro_rules! ask {
+    ($state:expr, $command:expr, $now:expr, $kind:ident) => {
+        match $state.run($command, $now).await? {
+            Outcome::$kind(answer) => Ok(answer),
+            _ => Err(StateError::Unavailable(
+                "the ledger answered another question".into(),
+            )),
+        }
+    };
+}
+
+#[async_trait]
+impl State for EmbeddedState {
+    async fn lease(
+        &self,
+        holder: &str,
+        ttl_ms: u64,
+        now: Timestamp,
+    ) -> Result<Option<Fence>, StateError> {
+        let holder = holder.to_owned();
+        ask!(self, Command::Lease { holder, ttl_ms }, now, Lease)
+    }
+
+    async fn create_ticket(
+        &self,
+        request: NewTicket,
+        now: Timestamp,
+    ) -> Result<Created, StateError> {
+        ask!(self, Command::CreateTicket(Box::new(request)), now, Created)
+    }
+
+    async fn ticket(&self, id: TicketId) -> Result<Arc<Ticket>, StateError> {
+        self.shared.view.read().ticket(id)
+    }
+
+    async fn tickets(&self, filter: &Filter) -> Result<Vec<Arc<Ticket>>, StateError> {
+        Ok(self.shared.view.read().tickets(filter))
+    }
+
+    async fn searching(&self, game_mode: &GameModeName) -> Result<Vec<Arc<Ticket>>, StateError> {
+        Ok(self.shared.view.read().searching(game_mode))
+    }
+
+    async fn cancel_ticket(
+        &self,
+        id: TicketId,
+        reason: CancelReason,
+        now: Timestamp,
+    ) -> Result<Arc<Ticket>, StateError> {
+        ask!(self, Command::CancelTicket { id, reason }, now, Ticket)
+    }
+
+    async fn expire_tickets(&self, fence: Fence, now: Timestamp) -> Result<usize, StateError> {
+        ask!(self, Command::ExpireTickets { fence }, now, Count)
+    }
+
+    async fn commit_match(
+        &self,
+        fence: Fence,
+        new: NewMatch,
+        now: Timestamp,
+    ) -> Result<Arc<Match>, StateError> {
+        let new = Box::new(new);
+        ask!(self, Command::CommitMatch { fence, new }, now, Match)
+    }
+
+    async fn place_match(
+        &self,
+        fence: Fence,
+        id: MatchId,
+        placement: Placement,
+        now: Timestamp,
+    ) -> Result<Arc<Match>, StateError> {
+        let placement = Box::new(placement);
+        let command = Command::PlaceMatch {
+            fence,
+            id,
+            placement,
+        };
+        ask!(self, command, now, Match)
+    }
+
+    async fn abandon_match(
+        &self,
+        fence: Fence,
+        id: MatchId,
+        reason: AbandonReason,
+        now: Timestamp,
+    ) -> Result<Arc<Match>, StateError> {
+        ask!(
+            self,
+            Command::AbandonMatch { fence, id, reason },
+            now,
+            Match
+        )
+    }
+
+    async fn end_match(
+        &self,
+        id: MatchId,
+        end: MatchEnd,
+        result: Option<serde_json::Value>,
+        now: Timestamp,
+    ) -> Result<Arc<Match>, StateError> {
+        ask!(self, Command::EndMatch { id, end, result }, now, Match)
+    }
+
+    async fn get_match(&self, id: MatchId) -> Result<Arc<Match>, StateError> {
+        self.shared.view.read().get_match(id)
+    }
+
+    async fn matches(&self, filter: &Filter) -> Result<Vec<Arc<Match>>, StateError> {
+        Ok(self.shared.view.read().matches(filter))
+    }
+
+    async fn open_matches(&self) -> Result<Vec<Arc<Match>>, StateError> {
+        Ok(self.shared.view.read().open_matches())
+    }
+
+    async fn redeem(
+        &self,
+        id: SessionId,
+        match_id: MatchId,
+        server: &ServerName,
+        now: Timestamp,
+    ) -> Result<Arc<Session>, StateError> {
+        let command = Command::Redeem {
+            id,
+            match_id,
+            server: server.clone(),
+        };
+        ask!(self, command, now, Session)
+    }
+
+    async fn heartbeats(
+        &self,
+        server: &ServerName,
+        beats: &[Heartbeat],
+        now: Timestamp,
+    ) -> Result<Vec<Verdict>, StateError> {
+        if beats.len() > HEARTBEATS_PER_CALL_MAX {
+            // Before the copy, so that the queue holds no more than it should.
+            return Err(StateError::Full {
+                what: "one report of heartbeats",
+                limit: HEARTBEATS_PER_CALL_MAX,
+            });
+        }
+        let command = Command::Heartbeats {
+            server: server.clone(),
+            beats: beats.to_vec(),
+        };
+        ask!(self, command, now, Verdicts)
+    }
+
+    async fn end_session(
+        &self,
+        id: SessionId,
+        reason: EndReason,
+        now: Timestamp,
+    ) -> Result<Arc<Session>, StateError> {
+        ask!(self, Command::EndSession { id, reason }, now, Session)
+    }
+
+    async fn kick(&self, id: SessionId, now: Timestamp) -> Result<Arc<Session>, StateError> {
+        ask!(self, Command::Kick { id }, now, Session)
+    }
+
+    async fn expire_sessions(
+        &self,
+        fence: Fence,
+        rules: SessionRules,
+        now: Timestamp,
+    ) -> Result<usize, StateError> {
+        ask!(self, Command::ExpireSessions { fence, rules }, now, Count)
+    }
+
+    async fn session(&self, id: SessionId) -> Result<Arc<Session>, StateError> {
+        self.shared.view.read().session(id)
+    }
+
+    async fn sessions(&self, filter: &Filter) -> Result<Vec<Arc<Session>>, StateError> {
+        Ok(self.shared.view.read().sessions(filter))
+    }
+
+    async fn events(
+        &self,
+        player_id: &PlayerId,
+        after: u64,
+    ) -> Result<Vec<Arc<PlayerEvent>>, StateError> {
+        Ok(self.shared.view.read().events(player_id, after))
+    }
+
+    async fn purge(&self, fence: Fence, before: Timestamp) -> Result<usize, StateError> {
+        // A purge stamps nothing, so its own time does not matter.
+        ask!(self, Command::Purge { fence, before }, before, Count)
+    }
+
+    fn watch(&self) -> BoxStream<'static, Change> {
+        BroadcastStream::new(self.shared.changes.subscribe())
+            .map(|change| change.unwrap_or(Change::Lagged))
+            .boxed()
+    }
+
+    async fn counts(&self) -> Result<Counts, StateError> {
+        Ok(self.shared.view.read().counts())
+    }
+}

@@ -1,0 +1,258 @@
+//! The one thread that writes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use stadion_core::id::SessionId;
+use stadion_core::state::{Change, StateError};
+use stadion_core::time::Timestamp;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::Shared;
+use super::log::Log;
+use crate::ledger::{Applied, Command, Ledger, Outcome, Row};
+
+/// Commands of one commit. A disk flush takes some milliseconds and a command some tens of microseconds, so more would
+/// lengthen the wait of the first without sharing the flush much better.
+const BATCH_MAX: usize = 512;
+
+/// How long signs of life may be kept in memory only. Stale means 60 s without one by default, so after a crash a
+/// session looks at most a twelfth of that older than it is.
+const HEARTBEATS_FLUSH: Duration = Duration::from_secs(5);
+
+/// Pause between two tries to open the file again: a large file takes seconds to verify, and commands must not wait in
+/// line for that each time.
+const REOPEN_PAUSE: Duration = Duration::from_millis(250);
+
+/// One command on its way.
+pub(super) struct Job {
+    pub(super) command: Command,
+    pub(super) now: Timestamp,
+    pub(super) reply: oneshot::Sender<Result<Outcome, StateError>>,
+}
+
+type Reply = (
+    oneshot::Sender<Result<Outcome, StateError>>,
+    Result<Outcome, StateError>,
+);
+
+/// What a batch came to, before it is durable.
+#[derive(Default)]
+struct Batch {
+    replies: Vec<Reply>,
+    /// Everything, in order, for the readers.
+    rows: Vec<Row>,
+    /// Where in `rows` the heartbeats are, which need not be written now.
+    beats: Vec<std::ops::Range<usize>>,
+    changes: Vec<Change>,
+}
+
+impl Batch {
+    fn durable_rows(&self) -> usize {
+        self.rows.len() - self.beats.iter().map(ExactSizeIterator::len).sum::<usize>()
+    }
+}
+
+pub(super) struct Writer {
+    /// Ahead of what readers see by the batch under way.
+    ledger: Ledger,
+    log: Log,
+    shared: Arc<Shared>,
+    /// Sessions whose sign of life is not in the file.
+    beating: BTreeSet<SessionId>,
+    flush_at: Option<Instant>,
+    reopen_at: Option<Instant>,
+}
+
+impl Writer {
+    pub(super) fn new(ledger: Ledger, log: Log, shared: Arc<Shared>) -> Self {
+        Self {
+            ledger,
+            log,
+            shared,
+            beating: BTreeSet::new(),
+            flush_at: None,
+            reopen_at: None,
+        }
+    }
+
+    /// Works until every sender is gone, and leaves everything in the file.
+    pub(super) fn run(mut self, queue: &Receiver<Job>) {
+        loop {
+            let first = match self.flush_at {
+                Some(at) => queue.recv_timeout(at.saturating_duration_since(Instant::now())),
+                None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match first {
+                Ok(first) => {
+                    let jobs = std::iter::once(first).chain(queue.try_iter().take(BATCH_MAX - 1));
+                    let jobs: Vec<Job> = jobs.collect();
+                    self.serve(jobs);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.flush_at.is_some_and(|at| at <= Instant::now()) {
+                self.flush();
+            }
+        }
+        self.flush();
+    }
+
+    fn serve(&mut self, jobs: Vec<Job>) {
+        let wants_file = jobs
+            .iter()
+            .any(|job| !matches!(job.command, Command::Heartbeats { .. }));
+        if wants_file && let Err(error) = self.ensure_open() {
+            for job in jobs {
+                answer(job.reply, Err(error.clone()));
+            }
+            return;
+        }
+        let batch = self.apply(jobs);
+        let mut written = Ok(());
+        if batch.durable_rows() > 0 {
+            let mut rows = batch.rows.clone();
+            for range in batch.beats.iter().rev() {
+                rows.drain(range.clone());
+            }
+            written = self.log.commit(&rows);
+        }
+        match written {
+            Ok(()) => self.publish(batch),
+            Err(why) => self.give_up(batch, &why),
+        }
+    }
+
+    fn apply(&mut self, jobs: Vec<Job>) -> Batch {
+        let mut batch = Batch::default();
+        for job in jobs {
+            let beats = matches!(job.command, Command::Heartbeats { .. });
+            let result = self.ledger.apply(job.command, job.now).map(|applied| {
+                let Applied {
+                    outcome,
+                    rows,
+                    changes,
+                } = applied;
+                if beats {
+                    batch
+                        .beats
+                        .push(batch.rows.len()..batch.rows.len() + rows.len());
+                }
+                batch.rows.extend(rows);
+                batch.changes.extend(changes);
+                outcome
+            });
+            batch.replies.push((job.reply, result));
+        }
+        batch
+    }
+
+    /// The batch is durable: readers first, so that whoever has an answer also reads it.
+    fn publish(&mut self, batch: Batch) {
+        {
+            let mut view = self.shared.view.write();
+            for row in &batch.rows {
+                view.put(row);
+            }
+        }
+        for row in batch.beats.into_iter().flat_map(|range| &batch.rows[range]) {
+            if let Row::Session(id, Some(_)) = row {
+                self.beating.insert(*id);
+            }
+        }
+        if !self.beating.is_empty() && self.flush_at.is_none() {
+            self.flush_at = Some(Instant::now() + HEARTBEATS_FLUSH);
+        }
+        for (reply, result) in batch.replies {
+            answer(reply, result);
+        }
+        for change in batch.changes {
+            self.tell(change);
+        }
+    }
+
+    fn tell(&self, change: Change) {
+        // Nobody listening is no error.
+        drop(self.shared.changes.send(change));
+    }
+
+    /// The batch is not durable, or nobody knows: back to what readers see, and to the file when it opens again.
+    fn give_up(&mut self, batch: Batch, why: &str) {
+        tracing::error!(%why, commands = batch.replies.len(), "the state file could not be written");
+        self.ledger = self.shared.view.read().clone();
+        for (reply, _) in batch.replies {
+            answer(reply, Err(unavailable(why)));
+        }
+    }
+
+    /// Opens the file again after a failure, and takes over what it holds: a commit that failed may be in it.
+    fn ensure_open(&mut self) -> Result<(), StateError> {
+        if self.log.is_open() {
+            return Ok(());
+        }
+        if self.reopen_at.is_some_and(|at| Instant::now() < at) {
+            return Err(unavailable(
+                "it is closed after an error and will be tried again",
+            ));
+        }
+        let opened = self.log.open();
+        let loaded = opened.map_err(|error| {
+            self.reopen_at = Some(Instant::now() + REOPEN_PAUSE);
+            unavailable(&error.to_string())
+        })?;
+        self.reopen_at = None;
+        let mut ledger = loaded.ledger;
+        let carried = {
+            let view = self.shared.view.read();
+            ledger.carry_heartbeats(&view)
+        };
+        self.beating.extend(carried);
+        self.ledger = ledger.clone();
+        *self.shared.view.write() = ledger;
+        tracing::info!(repaired = loaded.repaired, "the state file is open again");
+        self.tell(Change::Lagged);
+        Ok(())
+    }
+
+    /// Writes the signs of life that are only in memory.
+    fn flush(&mut self) {
+        self.flush_at = None;
+        if self.beating.is_empty() {
+            return;
+        }
+        let written = self
+            .ensure_open()
+            .map_err(|e| e.to_string())
+            .and_then(|()| {
+                let beating = self.beating.iter();
+                let rows: Vec<Row> = beating
+                    .filter_map(|id| self.ledger.session(*id).ok())
+                    .map(|session| Row::Session(session.id, Some(session)))
+                    .collect();
+                self.log.commit(&rows)
+            });
+        match written {
+            Ok(()) => self.beating.clear(),
+            Err(why) => {
+                tracing::warn!(%why, "heartbeats stay in memory");
+                self.flush_at = Some(Instant::now() + HEARTBEATS_FLUSH);
+            }
+        }
+    }
+}
+
+fn unavailable(why: &str) -> StateError {
+    StateError::Unavailable(format!("the state file could not be written: {why}"))
+}
+
+fn answer(
+    reply: oneshot::Sender<Result<Outcome, StateError>>,
+    result: Result<Outcome, StateError>,
+) {
+    // A caller that went away does not change what was done.
+    drop(reply.send(result));
+}

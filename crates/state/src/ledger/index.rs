@@ -1,0 +1,219 @@
+//! The one way into the ledger: a row, with everything that is derived from it.
+
+use std::sync::Arc;
+
+use stadion_core::id::{MatchId, PlayerId, SessionId, TicketId};
+use stadion_core::matches::Match;
+use stadion_core::session::Session;
+use stadion_core::ticket::TicketState;
+
+use super::{Ledger, Player, Row, Stored};
+
+fn insert<T: Ord>(sorted: &mut Vec<T>, item: T) {
+    if let Err(at) = sorted.binary_search(&item) {
+        sorted.insert(at, item);
+    }
+}
+
+fn remove<T: Ord>(sorted: &mut Vec<T>, item: &T) {
+    if let Ok(at) = sorted.binary_search(item) {
+        sorted.remove(at);
+    }
+}
+
+impl Player {
+    fn is_forgotten(&self) -> bool {
+        self.tickets.is_empty()
+            && self.matches.is_empty()
+            && self.sessions.is_empty()
+            && self.mailbox.is_empty()
+    }
+}
+
+impl Ledger {
+    /// Takes over one row.
+    pub(crate) fn put(&mut self, row: &Row) {
+        match row {
+            Row::Ticket(id, stored) => self.put_ticket(*id, stored.clone()),
+            Row::Match(id, game) => self.put_match(*id, game.clone()),
+            Row::Session(id, session) => self.put_session(*id, session.clone()),
+            Row::Event(row, event) => {
+                self.events.insert(*row, event.player_id.clone());
+                let player = self.players.entry(event.player_id.clone()).or_default();
+                player.mailbox.push_back((*row, Arc::clone(event)));
+            }
+            Row::EventGone(row, player_id) => {
+                self.events.remove(row);
+                self.with_player(player_id, |player| {
+                    player.mailbox.retain(|(kept, _)| kept != row);
+                });
+            }
+            Row::Meta(meta) => self.meta = meta.clone(),
+        }
+    }
+
+    fn with_player(&mut self, id: &PlayerId, change: impl FnOnce(&mut Player)) {
+        if let Some(player) = self.players.get_mut(id) {
+            change(player);
+            if player.is_forgotten() {
+                self.players.remove(id);
+            }
+        }
+    }
+
+    fn put_ticket(&mut self, id: TicketId, stored: Option<Stored>) {
+        if let Some(old) = self.tickets.remove(&id) {
+            self.unindex_ticket(&old, stored.is_none());
+        }
+        let Some(stored) = stored else {
+            return;
+        };
+        let ticket = &stored.ticket;
+        let searching = ticket.state == TicketState::Searching;
+        for member in &ticket.players {
+            let player = self.players.entry(member.player_id.clone()).or_default();
+            insert(&mut player.tickets, id);
+            if searching {
+                insert(&mut player.searching, id);
+            }
+        }
+        if searching {
+            self.queues
+                .entry(ticket.game_mode.clone())
+                .or_default()
+                .insert((ticket.created_at, id), Arc::clone(ticket));
+            self.expiring.insert((ticket.expires_at, id));
+        }
+        if let Some(key) = &stored.idempotency {
+            self.keys.insert((key.creator.clone(), key.key.clone()), id);
+        }
+        self.tickets.insert(id, stored);
+    }
+
+    fn unindex_ticket(&mut self, old: &Stored, gone: bool) {
+        let ticket = &old.ticket;
+        if ticket.state == TicketState::Searching {
+            if let Some(queue) = self.queues.get_mut(&ticket.game_mode) {
+                queue.remove(&(ticket.created_at, ticket.id));
+                if queue.is_empty() {
+                    self.queues.remove(&ticket.game_mode);
+                }
+            }
+            self.expiring.remove(&(ticket.expires_at, ticket.id));
+        }
+        for member in &ticket.players {
+            self.with_player(&member.player_id, |player| {
+                remove(&mut player.searching, &ticket.id);
+                if gone {
+                    remove(&mut player.tickets, &ticket.id);
+                }
+            });
+        }
+        if gone && let Some(key) = &old.idempotency {
+            self.keys.remove(&(key.creator.clone(), key.key.clone()));
+        }
+    }
+
+    fn put_match(&mut self, id: MatchId, game: Option<Arc<Match>>) {
+        if let Some(old) = self.matches.remove(&id) {
+            self.open_matches.remove(&id);
+            for seat in &old.players {
+                self.with_player(&seat.player_id, |player| {
+                    if player.open_match == Some(id) {
+                        player.open_match = None;
+                    }
+                    if game.is_none() {
+                        remove(&mut player.matches, &id);
+                    }
+                });
+            }
+        }
+        let Some(game) = game else {
+            return;
+        };
+        let open = game.state.is_open();
+        for seat in &game.players {
+            let player = self.players.entry(seat.player_id.clone()).or_default();
+            insert(&mut player.matches, id);
+            if open {
+                player.open_match = Some(id);
+            }
+        }
+        if open {
+            self.open_matches.insert(id);
+        }
+        self.matches.insert(id, game);
+    }
+
+    fn put_session(&mut self, id: SessionId, session: Option<Arc<Session>>) {
+        if let Some(old) = self.sessions.remove(&id) {
+            self.live_sessions.remove(&id);
+            if let Some(live) = self.live_on.get_mut(&old.server) {
+                live.remove(&id);
+                if live.is_empty() {
+                    self.live_on.remove(&old.server);
+                }
+            }
+            if session.is_none() {
+                self.with_player(&old.player_id, |player| remove(&mut player.sessions, &id));
+                if let Some(of_match) = self.sessions_of.get_mut(&old.match_id) {
+                    remove(of_match, &id);
+                    if of_match.is_empty() {
+                        self.sessions_of.remove(&old.match_id);
+                    }
+                }
+            }
+        }
+        let Some(session) = session else {
+            return;
+        };
+        insert(
+            &mut self
+                .players
+                .entry(session.player_id.clone())
+                .or_default()
+                .sessions,
+            id,
+        );
+        insert(self.sessions_of.entry(session.match_id).or_default(), id);
+        if session.state.is_live() {
+            self.live_sessions.insert(id);
+            self.live_on
+                .entry(session.server.clone())
+                .or_default()
+                .insert(id);
+        }
+        self.sessions.insert(id, session);
+    }
+
+    /// Every row, as if it had just been written.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = Row> {
+        let tickets = self
+            .tickets
+            .iter()
+            .map(|(id, stored)| Row::Ticket(*id, Some(stored.clone())));
+        let matches = self
+            .matches
+            .iter()
+            .map(|(id, game)| Row::Match(*id, Some(Arc::clone(game))));
+        let sessions = self
+            .sessions
+            .iter()
+            .map(|(id, session)| Row::Session(*id, Some(Arc::clone(session))));
+        let mut events: Vec<_> = self
+            .players
+            .values()
+            .flat_map(|player| &player.mailbox)
+            .map(|(row, event)| Row::Event(*row, Arc::clone(event)))
+            .collect();
+        events.sort_by_key(|row| match row {
+            Row::Event(number, _) => *number,
+            _ => 0,
+        });
+        tickets
+            .chain(matches)
+            .chain(sessions)
+            .chain(events)
+            .chain([Row::Meta(self.meta.clone())])
+    }
+}

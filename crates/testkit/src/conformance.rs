@@ -1,0 +1,3 @@
+//! One suite per trait; every implementation runs it unchanged.
+
+pub mod state;
