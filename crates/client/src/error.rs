@@ -25,6 +25,10 @@ pub enum ClientError {
         /// How long was waited, milliseconds.
         timeout_ms: u64,
     },
+    /// The same player connected elsewhere, and the newest connection stays. Do not retry by yourself: two devices
+    /// would take turns for ever.
+    #[error("the same player connected elsewhere")]
+    Replaced,
     /// The answer is not what it should be; a defect or another version. Do not retry.
     #[error("the answer cannot be read: {0}")]
     Answer(String),
@@ -35,7 +39,7 @@ impl ClientError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Invalid(_) | Self::Answer(_) => false,
+            Self::Invalid(_) | Self::Answer(_) | Self::Replaced => false,
             Self::Transport(_) | Self::Timeout { .. } => true,
             Self::Problem { problem, .. } => {
                 // A proxy in between may answer without a problem of ours.

@@ -41,6 +41,12 @@ const BACKOFF_MAX_MS: u64 = 10_000;
 /// Failures in a row after which `next` gives up: about 1.5 minutes with the pauses above.
 const FAILURES_MAX: u32 = 14;
 
+/// Close code: the same player connected elsewhere.
+pub const CLOSE_REPLACED: u16 = 4000;
+
+/// Close code: no token, or one that does not count.
+pub const CLOSE_UNAUTHENTICATED: u16 = 4001;
+
 /// What [`Events::next`] finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Update {
@@ -110,6 +116,12 @@ impl Events {
                         return Ok(update);
                     }
                 }
+                Ok(Some(Ok(Message::Close(Some(frame)))))
+                    if u16::from(frame.code) == CLOSE_REPLACED =>
+                {
+                    self.socket = None;
+                    return Err(ClientError::Replaced);
+                }
                 Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) | Err(_) => {
                     self.socket = None;
                     self.pause();
@@ -138,6 +150,13 @@ impl Events {
             ServerMessage::Event(event) if event.number > self.last_number => {
                 self.last_number = event.number;
                 Some(Update::Event(event))
+            }
+            ServerMessage::Control(Control::Hello { last_number, .. }) => {
+                // Numbering began anew, as after a loss of the state.
+                if last_number < self.last_number {
+                    self.last_number = 0;
+                }
+                None
             }
             ServerMessage::Control(Control::Gap { from, to }) if to > self.last_number => {
                 self.last_number = to;

@@ -11,5 +11,5 @@ pub mod wire;
 
 pub use client::Client;
 pub use error::ClientError;
-pub use events::{Events, Update};
+pub use events::{CLOSE_REPLACED, CLOSE_UNAUTHENTICATED, Events, Update};
 pub use problem::{Problem, ProblemKind};

@@ -1,0 +1,248 @@
+//! Between the platform's words and what travels.
+
+use std::collections::BTreeMap;
+
+use stadion_client::ProblemKind;
+use stadion_client::wire;
+use stadion_core::id::{GameModeName, PlayerId, Region};
+use stadion_core::limits::{PARTY_PLAYERS_MAX, REGIONS_MAX};
+use stadion_core::matches::Match;
+use stadion_core::mode::GameMode;
+use stadion_core::session::{Session, SessionState};
+use stadion_core::ticket::{Attribute, Requirements, Ticket, TicketPlayer, TicketState};
+
+use crate::auth::Player;
+use crate::refusal::Refusal;
+
+/// The party as it came in, with the caller's own skill from the token.
+pub(crate) fn party(
+    players: &[wire::Player],
+    mode: &GameModeName,
+    caller: &Player,
+) -> Result<Vec<TicketPlayer>, Refusal> {
+    if players.len() > PARTY_PLAYERS_MAX {
+        let why = format!(
+            "a party of {} was sent, at most {PARTY_PLAYERS_MAX} players are possible",
+            players.len()
+        );
+        return Err(Refusal::invalid("players", why));
+    }
+    let convert = |(index, player): (usize, &wire::Player)| {
+        let mut player = ticket_player(player, &format!("players[{index}]"))?;
+        if player.player_id == caller.id
+            && let Some(skill) = caller.skill.get(mode)
+        {
+            player.skill = *skill;
+        }
+        Ok(player)
+    };
+    players.iter().enumerate().map(convert).collect()
+}
+
+fn ticket_player(player: &wire::Player, path: &str) -> Result<TicketPlayer, Refusal> {
+    let player_id = PlayerId::new(&player.player_id)
+        .map_err(|error| Refusal::invalid(format!("{path}.player_id"), error.to_string()))?;
+    let mut latencies_ms = BTreeMap::new();
+    for (region, latency_ms) in &player.latencies_ms {
+        let name = Region::new(region)
+            .map_err(|error| Refusal::invalid(format!("{path}.latencies_ms"), error.to_string()))?;
+        latencies_ms.insert(name, *latency_ms);
+    }
+    let attribute = |value: &wire::Attribute| match value {
+        wire::Attribute::Number(number) => Attribute::Number(*number),
+        wire::Attribute::Text(text) => Attribute::Text(text.clone()),
+    };
+    Ok(TicketPlayer {
+        player_id,
+        skill: player.skill.unwrap_or(0.0),
+        latencies_ms,
+        attributes: player
+            .attributes
+            .iter()
+            .map(|(key, value)| (key.clone(), attribute(value)))
+            .collect(),
+    })
+}
+
+pub(crate) fn preference(regions: &[String]) -> Result<Vec<Region>, Refusal> {
+    if regions.len() > REGIONS_MAX {
+        let why = format!("at most {REGIONS_MAX} regions are possible");
+        return Err(Refusal::invalid("region_preference", why));
+    }
+    let convert = |(index, region): (usize, &String)| {
+        Region::new(region).map_err(|error| {
+            Refusal::invalid(format!("region_preference[{index}]"), error.to_string())
+        })
+    };
+    regions.iter().enumerate().map(convert).collect()
+}
+
+pub(crate) fn requirements(wanted: wire::Requirements) -> Requirements {
+    Requirements {
+        preferred_zone: wanted.preferred_zone,
+        min_players: wanted.min_players,
+        labels: wanted.labels,
+    }
+}
+
+fn ticket_state(state: &TicketState) -> (wire::TicketState, Option<String>) {
+    match state {
+        TicketState::Searching => (wire::TicketState::Searching, None),
+        TicketState::RequiresAcceptance { .. } => (wire::TicketState::RequiresAcceptance, None),
+        TicketState::Placing { .. } => (wire::TicketState::Placing, None),
+        TicketState::Completed { .. } => (wire::TicketState::Completed, None),
+        TicketState::Failed { reason } => (wire::TicketState::Failed, Some(reason.clone())),
+        TicketState::Cancelled { reason } => (wire::TicketState::Cancelled, Some(word(reason))),
+        TicketState::TimedOut => (wire::TicketState::TimedOut, None),
+    }
+}
+
+/// The word that a plain enum is written as.
+pub(crate) fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+pub(crate) fn ticket(ticket: &Ticket) -> wire::Ticket {
+    let (state, reason) = ticket_state(&ticket.state);
+    let attribute = |value: &Attribute| match value {
+        Attribute::Number(number) => wire::Attribute::Number(*number),
+        Attribute::Text(text) => wire::Attribute::Text(text.clone()),
+    };
+    let player = |player: &TicketPlayer| wire::Player {
+        player_id: player.player_id.to_string(),
+        skill: Some(player.skill),
+        latencies_ms: player
+            .latencies_ms
+            .iter()
+            .map(|(region, latency_ms)| (region.to_string(), *latency_ms))
+            .collect(),
+        attributes: player
+            .attributes
+            .iter()
+            .map(|(key, value)| (key.clone(), attribute(value)))
+            .collect(),
+    };
+    wire::Ticket {
+        ticket_id: ticket.id.to_string(),
+        game_mode: ticket.game_mode.to_string(),
+        state,
+        match_id: ticket.state.match_id().map(|id| id.to_string()),
+        reason,
+        players: ticket.players.iter().map(player).collect(),
+        region_preference: ticket
+            .region_preference
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        requirements: wire::Requirements {
+            preferred_zone: ticket.requirements.preferred_zone.clone(),
+            min_players: ticket.requirements.min_players,
+            labels: ticket.requirements.labels.clone(),
+        },
+        created_at_ms: ticket.created_at.0,
+        expires_at_ms: ticket.expires_at.0,
+        changed_at_ms: ticket.changed_at.0,
+        requeues: ticket.requeues,
+    }
+}
+
+/// Where the players of `of` connect to, once it has a server.
+pub(crate) fn server_address(of: &Match) -> Option<wire::ServerAddress> {
+    of.allocation
+        .as_ref()
+        .map(|allocation| wire::ServerAddress {
+            address: allocation.address.clone(),
+            port: allocation.port,
+            region: allocation.region.to_string(),
+        })
+}
+
+pub(crate) fn session(
+    session: &Session,
+    server: Option<wire::ServerAddress>,
+    join_token: Option<String>,
+) -> wire::Session {
+    let reason = match session.state {
+        SessionState::Ended { reason } => Some(word(&reason)),
+        _ => None,
+    };
+    wire::Session {
+        session_id: session.id.to_string(),
+        player_id: session.player_id.to_string(),
+        match_id: session.match_id.to_string(),
+        ticket_id: session.ticket_id.to_string(),
+        team: session.team,
+        server,
+        state: session.state.as_str().to_owned(),
+        reason,
+        join_token,
+        created_at_ms: session.created_at.0,
+        connected_at_ms: session.connected_at.map(|at| at.0),
+    }
+}
+
+pub(crate) fn seat(session: &Session) -> wire::Seat {
+    wire::Seat {
+        session_id: session.id.to_string(),
+        player_id: session.player_id.to_string(),
+        match_id: session.match_id.to_string(),
+        team: session.team,
+        region: session.region.to_string(),
+    }
+}
+
+pub(crate) fn line_up(of: &Match) -> wire::Match {
+    wire::Match {
+        match_id: of.id.to_string(),
+        game_mode: of.game_mode.to_string(),
+        region: of.region.to_string(),
+        state: of.state.as_str().to_owned(),
+        players: of
+            .players
+            .iter()
+            .map(|player| wire::MatchPlayer {
+                player_id: player.player_id.to_string(),
+                ticket_id: player.ticket_id.to_string(),
+                team: player.team,
+            })
+            .collect(),
+        created_at_ms: of.created_at.0,
+        changed_at_ms: of.changed_at.0,
+    }
+}
+
+pub(crate) fn game_mode(mode: &GameMode) -> wire::GameMode {
+    wire::GameMode {
+        name: mode.name.to_string(),
+        teams: mode.teams,
+        players_target: mode.players_target,
+        players_min: mode.players_min,
+        party_players_max: u32::try_from(mode.party_players_max()).unwrap_or(u32::MAX),
+        latency_max_ms: mode.latency_max_ms,
+    }
+}
+
+/// An id in a path; one that cannot be is not there.
+pub(crate) fn id<T: std::str::FromStr>(what: &str, text: &str) -> Result<T, Refusal> {
+    text.parse().map_err(|_| Refusal::not_found(what, text))
+}
+
+/// The caller's right to a thing: without it the thing is not there.
+pub(crate) fn own(yes: bool, what: &str, text: &str) -> Result<(), Refusal> {
+    if yes {
+        Ok(())
+    } else {
+        Err(Refusal::not_found(what, text))
+    }
+}
+
+/// What is said of a game mode that is not there.
+pub(crate) fn unknown_mode<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> Refusal {
+    let name: String = name.chars().take(64).collect();
+    let known = known.map(String::as_str).collect::<Vec<_>>().join(", ");
+    let detail = format!("there is no game mode {name:?}; there are {known}");
+    Refusal::new(ProblemKind::UnknownGameMode, detail)
+}

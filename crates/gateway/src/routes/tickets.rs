@@ -1,0 +1,210 @@
+//! Tickets.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State as Part};
+use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use stadion_client::ProblemKind;
+use stadion_client::wire::{CreateTicket, Ticket, Tickets};
+use stadion_core::id::{PlayerId, TicketId};
+use stadion_core::state::Filter;
+use stadion_core::ticket::{CancelReason, Idempotency, NewTicket};
+use utoipa::IntoParams;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::auth::Player;
+use crate::caller::{Caller, JsonBody};
+use crate::convert;
+use crate::gateway::Gateway;
+use crate::refusal::Refusal;
+
+/// An idempotency key, bytes: twice a UUID.
+const KEY_BYTES_MAX: usize = 64;
+
+pub(super) fn routes() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::new()
+        .routes(routes!(create, list))
+        .routes(routes!(read, cancel))
+}
+
+/// Submits a ticket.
+///
+/// The answer comes after the ticket is durable. The same `Idempotency-Key` with the same body finds the ticket that
+/// the first request made.
+#[utoipa::path(post, path = "/v1/tickets", tag = "tickets", operation_id = "create_ticket",
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 64 visible ASCII characters, new for every new request; makes repeating safe")),
+    request_body = CreateTicket,
+    responses((status = 201, description = "The ticket was created", body = Ticket),
+        (status = 200, description = "An earlier request with this key had created it", body = Ticket)),
+    security(("player_token" = [])))]
+async fn create(
+    Part(gateway): Part<Gateway>,
+    Caller(caller): Caller,
+    headers: HeaderMap,
+    JsonBody(request): JsonBody<CreateTicket>,
+) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Ticket>), Refusal> {
+    let shared = &gateway.0;
+    let idempotency = idempotency(&headers, &caller, &request)?;
+    let mode = shared
+        .modes
+        .get(&request.game_mode)
+        .ok_or_else(|| convert::unknown_mode(&request.game_mode, shared.modes.keys()))?;
+    let now = gateway.now();
+    let new = NewTicket {
+        id: TicketId::new(now, (shared.random)()),
+        game_mode: mode.name.clone(),
+        players: convert::party(&request.players, &mode.name, &caller)?,
+        region_preference: convert::preference(&request.region_preference)?,
+        requirements: convert::requirements(request.requirements),
+        idempotency,
+        ttl_ms: shared.ticket_ttl_ms,
+    };
+    new.check(mode, &shared.regions)?;
+    authorise(&caller, &new)?;
+    let created = shared.state.create_ticket(new, now).await?;
+    let status = if created.repeated {
+        StatusCode::OK
+    } else {
+        shared.observer.ticket_created(&mode.name);
+        StatusCode::CREATED
+    };
+    let location = format!("/v1/tickets/{}", created.ticket.id);
+    Ok((
+        status,
+        [(LOCATION, location)],
+        Json(convert::ticket(&created.ticket)),
+    ))
+}
+
+/// A player queues for themselves, with whom their token says.
+fn authorise(caller: &Player, new: &NewTicket) -> Result<(), Refusal> {
+    let forbidden = |detail: String| Err(Refusal::new(ProblemKind::Forbidden, detail));
+    if !caller.backend && !new.players.iter().any(|p| p.player_id == caller.id) {
+        return forbidden("the caller is not among the players".into());
+    }
+    match new.players.iter().find(|p| !caller.may_bring(&p.player_id)) {
+        Some(stranger) => forbidden(format!(
+            "{:?} is not in the party claim of the caller's token",
+            stranger.player_id.as_str()
+        )),
+        None => Ok(()),
+    }
+}
+
+fn idempotency(
+    headers: &HeaderMap,
+    caller: &Player,
+    request: &CreateTicket,
+) -> Result<Option<Idempotency>, Refusal> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let bytes = value.as_bytes();
+    let visible = bytes.iter().all(u8::is_ascii_graphic);
+    let text = std::str::from_utf8(bytes).ok().filter(|_| visible);
+    let key = text.filter(|key| (1..=KEY_BYTES_MAX).contains(&key.len()));
+    let Some(key) = key else {
+        let detail = format!("1 to {KEY_BYTES_MAX} visible ASCII characters are possible");
+        return Err(Refusal::invalid("Idempotency-Key", detail));
+    };
+    // Written anew from the parsed request, maps sorted: spaces and order of fields do not matter.
+    let canonical = serde_json::to_vec(request)
+        .map_err(|error| Refusal::new(ProblemKind::Internal, error.to_string()))?;
+    Ok(Some(Idempotency {
+        creator: caller.id.clone(),
+        key: key.to_owned(),
+        digest: Sha256::digest(&canonical).into(),
+    }))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct Whose {
+    /// Whose tickets; the caller's own when absent. Only the studio's backend may ask for others.
+    player_id: Option<String>,
+}
+
+/// The caller's tickets, newest first.
+#[utoipa::path(get, path = "/v1/tickets", tag = "tickets", operation_id = "list_tickets", params(Whose),
+    responses((status = 200, description = "The tickets that are not forgotten yet", body = Tickets)),
+    security(("player_token" = [])))]
+async fn list(
+    Part(gateway): Part<Gateway>,
+    Caller(caller): Caller,
+    whose: Result<Query<Whose>, QueryRejection>,
+) -> Result<Json<Tickets>, Refusal> {
+    let malformed =
+        |error: QueryRejection| Refusal::new(ProblemKind::MalformedRequest, error.body_text());
+    let Query(whose) = whose.map_err(malformed)?;
+    let player_id = match whose.player_id {
+        Some(text) => {
+            PlayerId::new(text).map_err(|error| Refusal::invalid("player_id", error.to_string()))?
+        }
+        None => caller.id.clone(),
+    };
+    if !caller.may_be(&player_id) {
+        let detail = "these are another player's tickets";
+        return Err(Refusal::new(ProblemKind::Forbidden, detail));
+    }
+    let filter = Filter {
+        player_id: Some(player_id),
+        ..Filter::default()
+    };
+    let tickets = gateway.0.state.tickets(&filter).await?;
+    Ok(Json(Tickets {
+        tickets: tickets
+            .iter()
+            .map(|ticket| convert::ticket(ticket))
+            .collect(),
+    }))
+}
+
+/// One ticket that the caller is in.
+#[utoipa::path(get, path = "/v1/tickets/{ticket_id}", tag = "tickets", operation_id = "get_ticket",
+    params(("ticket_id" = String, Path, description = "Id of the ticket")),
+    responses((status = 200, description = "The ticket", body = Ticket)),
+    security(("player_token" = [])))]
+async fn read(
+    Part(gateway): Part<Gateway>,
+    Caller(caller): Caller,
+    Path(text): Path<String>,
+) -> Result<Json<Ticket>, Refusal> {
+    own_ticket(&gateway, &caller, &text)
+        .await
+        .map(|ticket| Json(convert::ticket(&ticket)))
+}
+
+async fn own_ticket(
+    gateway: &Gateway,
+    caller: &Player,
+    text: &str,
+) -> Result<std::sync::Arc<stadion_core::ticket::Ticket>, Refusal> {
+    let id: TicketId = convert::id("ticket", text)?;
+    let ticket = gateway.0.state.ticket(id).await?;
+    let own = ticket.players.iter().any(|p| caller.may_be(&p.player_id));
+    convert::own(own, "ticket", text)?;
+    Ok(ticket)
+}
+
+/// Takes a searching ticket back. Repeating it is no error.
+#[utoipa::path(delete, path = "/v1/tickets/{ticket_id}", tag = "tickets", operation_id = "cancel_ticket",
+    params(("ticket_id" = String, Path, description = "Id of the ticket")),
+    responses((status = 200, description = "The ticket, cancelled", body = Ticket)),
+    security(("player_token" = [])))]
+async fn cancel(
+    Part(gateway): Part<Gateway>,
+    Caller(caller): Caller,
+    Path(text): Path<String>,
+) -> Result<Json<Ticket>, Refusal> {
+    let ticket = own_ticket(&gateway, &caller, &text).await?;
+    let state = &gateway.0.state;
+    let cancelled = state
+        .cancel_ticket(ticket.id, CancelReason::Requested, gateway.now())
+        .await?;
+    Ok(Json(convert::ticket(&cancelled)))
+}
