@@ -1,0 +1,402 @@
+//! From what is written to what is meant. Everything that contradicts itself is reported, not only the first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use stadion_core::id::{GameModeName, Region};
+use stadion_core::limits::REGIONS_MAX;
+use stadion_core::matchmaker::Budget;
+use stadion_core::mode::{self, GameMode, SkillWindow};
+use stadion_core::scaling::ScalingRules;
+use stadion_core::session::SessionRules;
+
+use super::settings::{
+    Gateway, Logging, Matchmaking, Monitoring, Networking, Redis, Scaling, Settings,
+};
+use super::source::Written;
+use super::{Problem, Secret, secret, shape, written};
+
+mod auth;
+mod fleets;
+
+/// Collects problems and warnings on the way.
+pub(super) struct Checker<'a> {
+    source: &'a Written,
+    problems: &'a mut Vec<Problem>,
+    warnings: Vec<String>,
+}
+
+/// `config` as it is meant. It counts only if `problems` stayed empty.
+pub(super) fn check(
+    config: written::Config,
+    source: &Written,
+    problems: &mut Vec<Problem>,
+) -> Settings {
+    let mut checker = Checker {
+        source,
+        problems,
+        warnings: Vec::new(),
+    };
+    let c = &mut checker;
+    let regions = c.regions(&config.regions);
+    let game_modes = c.game_modes(config.game_modes.as_deref());
+    let fleets = c.fleets(&config, &regions, &game_modes);
+    let networking = c.networking(&config, &fleets);
+    let scaling = c.scaling(&config.scaling);
+    let gateway = c.gateway(&config.gateway);
+    let data_dir = PathBuf::from(&config.data_dir);
+    if config.data_dir.is_empty() {
+        c.report("data_dir", "must not be empty");
+    }
+    let auth = c.auth(&config, &gateway, &data_dir);
+    let redis = c.redis(config.redis);
+    let monitoring = c.monitoring(config.monitoring);
+    let logging = c.logging(config.logging);
+    let matchmaking = Matchmaking {
+        interval_ms: config.matchmaking.interval_ms,
+        ticket_ttl_ms: config.matchmaking.ticket_ttl_seconds * 1_000,
+        placement_timeout_ms: config.matchmaking.placement_timeout_ms,
+        budget: Budget {
+            matches_max: config.matchmaking.matches_per_tick_max as usize,
+        },
+    };
+    let sessions = SessionRules {
+        stale_after_ms: config.sessions.stale_after_seconds * 1_000,
+        life_ms: config.sessions.life_seconds * 1_000,
+    };
+    if sessions.life_ms < sessions.stale_after_ms {
+        c.report(
+            "sessions.life_seconds",
+            "must not be below sessions.stale_after_seconds",
+        );
+    }
+    Settings {
+        data_dir,
+        state: config.state.kind,
+        redis,
+        fleet: config.fleet.kind,
+        agones_namespace: config.agones.namespace,
+        kubernetes: config.kubernetes,
+        networking,
+        scaling,
+        monitoring,
+        gateway,
+        auth,
+        matchmaking,
+        sessions,
+        retention_ms: config.retention_seconds * 1_000,
+        regions,
+        game_modes,
+        fleets,
+        logging,
+        drain_timeout_ms: config.drain_timeout_seconds * 1_000,
+        warnings: checker.warnings,
+    }
+}
+
+impl Checker<'_> {
+    fn report(&mut self, path: &str, what: impl Into<String>) {
+        // One wrong value is one problem.
+        if !self.problems.iter().any(|known| known.path == path) {
+            self.problems.push(self.source.problem(path, what));
+        }
+    }
+
+    fn warn(&mut self, path: &str, what: impl Display) {
+        self.warnings.push(format!("{path}: {what}"));
+    }
+
+    /// The value, or `None` with a report.
+    fn keep<T>(&mut self, path: &str, value: Result<T, impl Display>) -> Option<T> {
+        value
+            .map_err(|error| self.report(path, error.to_string()))
+            .ok()
+    }
+
+    /// The secret in the file that `path` names.
+    fn secret_file(&mut self, path: &str, file: &str) -> Option<Secret> {
+        let (secret, readable) = self.keep(path, secret::read(file.as_ref()))?;
+        if readable {
+            self.warn(
+                path,
+                format_args!("everybody on this machine can read {file}; chmod 600 {file}"),
+            );
+        }
+        Some(secret)
+    }
+
+    /// A secret that is in the environment or in a file; both is one too many.
+    fn secret(&mut self, path: &str, file: Option<&String>) -> Option<Secret> {
+        let path_file = format!("{path}_file");
+        match (self.source.secrets.get(path).cloned(), file) {
+            (Some(_), Some(_)) => {
+                let variable = super::source::variable(path);
+                self.report(&path_file, format!("{variable} is set too; keep one"));
+                None
+            }
+            (Some(secret), None) if secret.expose().is_empty() => {
+                self.report(path, "must not be empty");
+                None
+            }
+            (given, None) => given,
+            (None, Some(file)) => self.secret_file(&path_file, file),
+        }
+    }
+
+    fn regions(&mut self, names: &[String]) -> Vec<Region> {
+        if names.is_empty() {
+            self.report("regions", "at least one region is needed");
+        }
+        if names.len() > REGIONS_MAX {
+            self.report(
+                "regions",
+                format!(
+                    "{} regions, at most {REGIONS_MAX} are possible",
+                    names.len()
+                ),
+            );
+        }
+        let mut seen = BTreeSet::new();
+        let mut regions = Vec::new();
+        for (i, name) in names.iter().enumerate() {
+            let path = format!("regions[{i}]");
+            let Some(region) = self.keep(&path, Region::new(name)) else {
+                continue;
+            };
+            if seen.insert(region.clone()) {
+                regions.push(region);
+            } else {
+                self.report(&path, format!("{name:?} is there twice"));
+            }
+        }
+        regions
+    }
+
+    fn game_modes(&mut self, modes: Option<&[written::GameMode]>) -> Vec<GameMode> {
+        let known = mode::guide_modes();
+        let Some(modes) = modes else {
+            return known;
+        };
+        if modes.is_empty() {
+            self.report("game_modes", "at least one game mode is needed");
+        }
+        let mut kept: BTreeMap<GameModeName, usize> = BTreeMap::new();
+        let mut out = Vec::new();
+        for (i, written) in modes.iter().enumerate() {
+            let path = format!("game_modes[{i}]");
+            let name_path = format!("{path}.name");
+            let Some(name) = self.keep(&name_path, GameModeName::new(&written.name)) else {
+                continue;
+            };
+            if let Some(first) = kept.insert(name.clone(), i) {
+                self.report(&name_path, format!("{name:?} is game_modes[{first}] too"));
+                continue;
+            }
+            let base = known.iter().find(|mode| mode.name == name);
+            match game_mode(name, written, base) {
+                Ok(mode) => out.push(mode),
+                Err(what) => {
+                    // What core says begins with the field's name.
+                    let (field, what) = what.split_once(": ").unwrap_or(("", what.as_str()));
+                    self.report(&super::source::join(&path, field), what);
+                }
+            }
+        }
+        out
+    }
+
+    fn networking(
+        &mut self,
+        config: &written::Config,
+        fleets: &[super::settings::Fleet],
+    ) -> Networking {
+        let networking = &config.networking;
+        let ports = networking.port_range_start..=networking.port_range_end;
+        if ports.is_empty() {
+            self.report(
+                "networking.port_range_end",
+                format!(
+                    "is {}, must not be below port_range_start ({})",
+                    ports.end(),
+                    ports.start()
+                ),
+            );
+        } else if config.fleet.kind == written::FleetKind::Local {
+            let wanted: u64 = fleets
+                .iter()
+                .map(|fleet| u64::from(fleet.spec.bounds.max_replicas))
+                .sum();
+            if wanted > ports.len() as u64 {
+                self.warn(
+                    "networking",
+                    format_args!(
+                        "{} ports are too few for the {wanted} game servers that the fleets may grow to",
+                        ports.len()
+                    ),
+                );
+            }
+        }
+        let address = &networking.address;
+        if !address
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b".-:".contains(&b))
+        {
+            self.report("networking.address", "must be a host name or an IP address");
+        }
+        Networking {
+            ports,
+            protocol: networking.protocol,
+            load_balancer_type: networking.load_balancer_type.clone(),
+            address: address.clone(),
+        }
+    }
+
+    fn scaling(&mut self, scaling: &written::Scaling) -> Scaling {
+        if scaling.scale_down_threshold >= scaling.scale_up_threshold {
+            self.report(
+                "scaling.scale_down_threshold",
+                format!(
+                    "is {}, must be below scale_up_threshold ({}), or fleets would grow and shrink for ever",
+                    scaling.scale_down_threshold, scaling.scale_up_threshold
+                ),
+            );
+        }
+        Scaling {
+            rules: ScalingRules {
+                scale_up_threshold: scaling.scale_up_threshold,
+                scale_down_threshold: scaling.scale_down_threshold,
+                cooldown_ms: scaling.cooldown_seconds * 1_000,
+            },
+            metrics_window_ms: scaling.metrics_window * 1_000,
+            interval_ms: scaling.interval_ms,
+        }
+    }
+
+    fn gateway(&mut self, gateway: &written::Gateway) -> Gateway {
+        let fallback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut address = |path: &str, text: &str| {
+            let parsed = text.parse::<SocketAddr>().map_err(|_| {
+                format!("{text:?} is no IP address with a port, such as 127.0.0.1:9700")
+            });
+            self.keep(path, parsed).unwrap_or(fallback)
+        };
+        let listen = address("gateway.listen", &gateway.listen);
+        let operator_listen = address("gateway.operator_listen", &gateway.operator_listen);
+        let same_address = listen.ip() == operator_listen.ip()
+            || listen.ip().is_unspecified()
+            || operator_listen.ip().is_unspecified();
+        if listen.port() == operator_listen.port() && listen.port() != 0 && same_address {
+            self.report(
+                "gateway.operator_listen",
+                format!("is {operator_listen}, which gateway.listen ({listen}) takes already"),
+            );
+        }
+        let limits = gateway.limits.clone();
+        if limits.connections_per_address_max > limits.connections_max {
+            self.warn(
+                "gateway.limits.connections_per_address_max",
+                "is above connections_max and so never reached",
+            );
+        }
+        Gateway {
+            listen,
+            operator_listen,
+            limits,
+        }
+    }
+
+    fn redis(&mut self, redis: written::Redis) -> Redis {
+        let password = self.secret("redis.password", redis.password_file.as_ref());
+        if redis.tls_ca_file.is_some() && !redis.tls {
+            self.report("redis.tls_ca_file", "needs redis.tls: true");
+        }
+        Redis {
+            host: redis.host,
+            port: redis.port,
+            username: redis.username,
+            password,
+            database: redis.database,
+            tls: redis.tls,
+            tls_ca_file: redis.tls_ca_file.map(PathBuf::from),
+            key_prefix: redis.key_prefix,
+        }
+    }
+
+    fn monitoring(&mut self, monitoring: written::Monitoring) -> Monitoring {
+        for (path, url) in [
+            ("monitoring.prometheus_url", &monitoring.prometheus_url),
+            ("monitoring.grafana_url", &monitoring.grafana_url),
+            ("monitoring.alert_webhook", &monitoring.alert_webhook),
+        ] {
+            let http = url.starts_with("http://") || url.starts_with("https://");
+            if !url.is_empty() && !http {
+                self.report(path, "must begin with http:// or https://");
+            }
+        }
+        let webhook = monitoring.alert_webhook;
+        Monitoring {
+            prometheus_url: monitoring.prometheus_url,
+            grafana_url: monitoring.grafana_url,
+            alert_webhook: (!webhook.is_empty()).then(|| Secret::new(webhook)),
+        }
+    }
+
+    fn logging(&mut self, logging: written::Logging) -> Logging {
+        const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+        // A bare word would be taken for the name of a module, and everything else would go quiet.
+        let level = &logging.level;
+        let bare = level.bytes().all(|b| b.is_ascii_alphabetic());
+        if bare && !LEVELS.contains(&level.to_lowercase().as_str()) {
+            let hint = shape::did_you_mean(level, LEVELS);
+            let levels = LEVELS.join(", ");
+            self.report("logging.level", format!("must be one of {levels}{hint}"));
+        } else if let Err(error) = tracing_subscriber::EnvFilter::try_new(level) {
+            self.report("logging.level", error.to_string());
+        }
+        Logging {
+            level: logging.level,
+            format: logging.format,
+            file: logging.file.map(PathBuf::from),
+        }
+    }
+}
+
+/// One game mode, with what it leaves out filled in.
+fn game_mode(
+    name: GameModeName,
+    written: &written::GameMode,
+    base: Option<&GameMode>,
+) -> Result<GameMode, String> {
+    let teams = written.teams.or(base.map(|base| base.teams)).unwrap_or(1);
+    let players_target = written
+        .players_target
+        .or(base.map(|base| base.players_target))
+        .ok_or(
+            "players_target: is missing; a mode that does not come with Stadion has to say it",
+        )?;
+    // The minimum that comes with Stadion belongs to the target that does.
+    let base_min = base
+        .filter(|_| written.players_target.is_none())
+        .or(base.filter(|base| Some(base.players_target) == written.players_target))
+        .map(|base| base.players_min);
+    let skill = SkillWindow {
+        initial: written.skill.initial.unwrap_or(mode::SKILL_WINDOW.initial),
+        growth_per_second: written
+            .skill
+            .growth_per_second
+            .unwrap_or(mode::SKILL_WINDOW.growth_per_second),
+        max: written.skill.max.unwrap_or(mode::SKILL_WINDOW.max),
+    };
+    let mode = GameMode {
+        name,
+        teams,
+        players_target,
+        players_min: written.players_min.or(base_min).unwrap_or(players_target),
+        settle_after_ms: written.settle_after_ms.unwrap_or(mode::SETTLE_AFTER_MS),
+        latency_max_ms: written.latency_max_ms.unwrap_or(mode::LATENCY_MAX_MS),
+        skill,
+    };
+    mode.check().map(|()| mode)
+}
