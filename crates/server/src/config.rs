@@ -33,6 +33,14 @@ pub const DEFAULT_YAML: &str = include_str!("config/default.yaml");
 /// Size of a configuration file, bytes: 1,000 fleets with every key said take 700 KiB.
 pub const FILE_BYTES_MAX: usize = 1 << 20;
 
+/// Problems that are reported at most: nobody reads more at once, and every one of them is compared with the others.
+const PROBLEMS_MAX: usize = 100;
+
+/// Characters of a path or an explanation that are shown: two lines of a terminal for a path, and enough for the
+/// longest sentence here with the names of 64 regions in it.
+const PATH_SHOWN_MAX: usize = 160;
+const WHAT_SHOWN_MAX: usize = 4_096;
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -70,12 +78,19 @@ impl fmt::Display for ConfigError {
                 (None, None) => f.write_str("configuration: ")?,
             }
             if !problem.path.is_empty() {
-                write!(f, "{}: ", problem.path)?;
+                write!(f, "{}: ", shown(&problem.path, PATH_SHOWN_MAX))?;
             }
-            f.write_str(&problem.what)?;
+            f.write_str(shown(&problem.what, WHAT_SHOWN_MAX))?;
         }
         Ok(())
     }
+}
+
+/// The beginning of a text that may be hostile.
+fn shown(text: &str, chars_max: usize) -> &str {
+    text.char_indices()
+        .nth(chars_max)
+        .map_or(text, |(end, _)| &text[..end])
 }
 
 impl Settings {

@@ -16,7 +16,7 @@ use super::settings::{
     Gateway, Logging, Matchmaking, Monitoring, Networking, Redis, Scaling, Settings,
 };
 use super::source::Written;
-use super::{Problem, Secret, secret, shape, written};
+use super::{PROBLEMS_MAX, Problem, Secret, secret, shape, written};
 
 mod auth;
 mod fleets;
@@ -99,9 +99,19 @@ pub(super) fn check(
 impl Checker<'_> {
     fn report(&mut self, path: &str, what: impl Into<String>) {
         // One wrong value is one problem.
-        if !self.problems.iter().any(|known| known.path == path) {
+        if self.problems.len() < PROBLEMS_MAX
+            && !self.problems.iter().any(|known| known.path == path)
+        {
             self.problems.push(self.source.problem(path, what));
         }
+    }
+
+    /// Nothing is wrong in the list `section`, so that whoever refers to it can be judged.
+    fn intact(&self, section: &str) -> bool {
+        !self
+            .problems
+            .iter()
+            .any(|problem| problem.path.starts_with(section))
     }
 
     fn warn(&mut self, path: &str, what: impl Display) {

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Problem;
 use super::source::{SECRET_PATHS, Written, join, variable};
+use super::{PROBLEMS_MAX, Problem};
 
 /// The schema of the value at the dotted `path`; `None` if there is no such key.
 pub(super) fn at<'a>(schema: &'a Value, path: &str) -> Option<&'a Value> {
@@ -66,8 +66,15 @@ pub(super) fn words(schema: &Value) -> Vec<&str> {
         .collect()
 }
 
+/// Longest word that is compared with known ones, bytes: the longest name here is a variable of 54, and comparing takes
+/// the product of both lengths.
+const WORD_BYTES_MAX: usize = 128;
+
 /// `; did you mean …?` with the nearest of `known`, or nothing where none is near.
 pub(super) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    if word.len() > WORD_BYTES_MAX {
+        return String::new();
+    }
     // A third of the letters wrong is still a slip; more is another word.
     let far = (word.chars().count() / 3).max(1);
     known
@@ -132,7 +139,9 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn report(&mut self, path: &str, what: impl Into<String>) -> bool {
-        self.problems.push(self.written.problem(path, what));
+        if self.problems.len() < PROBLEMS_MAX {
+            self.problems.push(self.written.problem(path, what));
+        }
         false
     }
 
@@ -194,6 +203,9 @@ impl Checker<'_> {
             }
             if others.is_object() {
                 return self.keep(value, others, &path);
+            }
+            if self.problems.len() >= PROBLEMS_MAX {
+                return false;
             }
             let what = self.unknown(key, &path, known.keys().map(String::as_str));
             self.report(&path, what)

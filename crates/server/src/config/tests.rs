@@ -1,14 +1,16 @@
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use proptest::prelude::*;
 use serde_json::Value;
 
-use super::settings::{PlayerAuth, Source};
 use super::written::{FleetKind, StateKind};
 use super::*;
+
+mod hostile;
+mod secrets;
+
+use secrets::{Secrets, key_pair};
 
 fn env(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs
@@ -161,6 +163,14 @@ fleets:
 }
 
 #[test]
+fn what_refers_to_a_broken_list_is_not_blamed() {
+    let report = bad(
+        "regions: [eu, 5]\nfleets: [{name: a, region: eu}]\nauth: {player_keys: 1}\ngateway: {listen: '0.0.0.0:1'}",
+    );
+    assert_eq!(report.lines().count(), 2, "{report}");
+}
+
+#[test]
 fn contradictions_of_fleets_are_found() {
     let report = bad("
 fleets:
@@ -184,77 +194,80 @@ fleets:
     }
 }
 
+/// A configuration with one thing wrong, and what is said about it.
+const CONTRADICTIONS: &[(&str, &str)] = &[
+    (
+        "scaling: {scale_down_threshold: 0.9}",
+        "scaling.scale_down_threshold: is 0.9, must be below",
+    ),
+    (
+        "gateway: {operator_listen: 127.0.0.1:9700}",
+        "gateway.operator_listen: is 127.0.0.1:9700, which",
+    ),
+    (
+        "sessions: {life_seconds: 10}",
+        "sessions.life_seconds: must not be below",
+    ),
+    ("regions: []", "regions: at least one region"),
+    ("game_modes: []", "game_modes: at least one game mode"),
+    (
+        "game_modes: [{name: new}]",
+        "game_modes[0].players_target: is missing",
+    ),
+    (
+        "game_modes: [{name: new, teams: 3, players_target: 10}]",
+        "game_modes[0].players_target: 10 cannot be divided",
+    ),
+    (
+        "game_modes: [{name: duel}, {name: duel}]",
+        "game_modes[1].name: \"duel\" is game_modes[0] too",
+    ),
+    (
+        "game_modes: [{name: duel, skill: {max: 10}}]",
+        "game_modes[0].skill.max: must not be below",
+    ),
+    (
+        "redis: {tls_ca_file: ca.pem}",
+        "redis.tls_ca_file: needs redis.tls",
+    ),
+    (
+        "monitoring: {grafana_url: grafana}",
+        "monitoring.grafana_url: must begin with http",
+    ),
+    (
+        "logging: {level: inof}",
+        "logging.level: must be one of off, error, warn, info, debug, trace; did you mean `info`?",
+    ),
+    ("logging: {level: 'a=b=c'}", "logging.level: "),
+    (
+        "networking: {address: 'a b'}",
+        "networking.address: must be a host name",
+    ),
+    ("redis: {host: ''}", "redis.host: must not be empty"),
+    (
+        "redis: {port: 70000}",
+        "redis.port: is 70000, must be 1 to 65535",
+    ),
+    (
+        "data_dir: 5",
+        "data_dir: is a number, must be text; put it in quotes",
+    ),
+    (
+        "kubernetes: {node_selector: {a: true}}",
+        "kubernetes.node_selector.a: is true or false, must be text; put it in quotes",
+    ),
+    ("fleets: {}", "fleets: is a section, must be a list"),
+    (
+        "- a",
+        "stadion.yaml:1:1: is a list, must be a section with keys",
+    ),
+    ("redis: {host: a, host: b}", "not valid YAML"),
+    ("a: [", "not valid YAML"),
+];
+
 #[test]
 fn other_contradictions_are_found() {
-    for (text, wanted) in [
-        (
-            "scaling: {scale_down_threshold: 0.9}",
-            "scaling.scale_down_threshold: is 0.9, must be below",
-        ),
-        (
-            "gateway: {operator_listen: 127.0.0.1:9700}",
-            "gateway.operator_listen: is 127.0.0.1:9700, which",
-        ),
-        (
-            "sessions: {life_seconds: 10}",
-            "sessions.life_seconds: must not be below",
-        ),
-        ("regions: []", "regions: at least one region"),
-        ("game_modes: []", "game_modes: at least one game mode"),
-        (
-            "game_modes: [{name: new}]",
-            "game_modes[0].players_target: is missing",
-        ),
-        (
-            "game_modes: [{name: new, teams: 3, players_target: 10}]",
-            "game_modes[0].players_target: 10 cannot be divided",
-        ),
-        (
-            "game_modes: [{name: duel}, {name: duel}]",
-            "game_modes[1].name: \"duel\" is game_modes[0] too",
-        ),
-        (
-            "game_modes: [{name: duel, skill: {max: 10}}]",
-            "game_modes[0].skill.max: must not be below",
-        ),
-        (
-            "redis: {tls_ca_file: ca.pem}",
-            "redis.tls_ca_file: needs redis.tls",
-        ),
-        (
-            "monitoring: {grafana_url: grafana}",
-            "monitoring.grafana_url: must begin with http",
-        ),
-        (
-            "logging: {level: inof}",
-            "logging.level: must be one of off, error, warn, info, debug, trace; did you mean `info`?",
-        ),
-        ("logging: {level: 'a=b=c'}", "logging.level: "),
-        (
-            "networking: {address: 'a b'}",
-            "networking.address: must be a host name",
-        ),
-        ("redis: {host: ''}", "redis.host: must not be empty"),
-        (
-            "redis: {port: 70000}",
-            "redis.port: is 70000, must be 1 to 65535",
-        ),
-        (
-            "data_dir: 5",
-            "data_dir: is a number, must be text; put it in quotes",
-        ),
-        (
-            "kubernetes: {node_selector: {a: true}}",
-            "kubernetes.node_selector.a: is true or false, must be text; put it in quotes",
-        ),
-        ("fleets: {}", "fleets: is a section, must be a list"),
-        (
-            "- a",
-            "stadion.yaml:1:1: is a list, must be a section with keys",
-        ),
-        ("redis: {host: a, host: b}", "not valid YAML"),
-        ("a: [", "not valid YAML"),
-    ] {
+    for (text, wanted) in CONTRADICTIONS {
         let report = bad(text);
         assert!(report.contains(wanted), "{wanted}\nis not in\n{report}");
         assert_eq!(report.lines().count(), 1, "{report}");
@@ -400,176 +413,6 @@ fn every_key_has_a_variable() {
     }
 }
 
-/// A directory with secrets in it.
-struct Secrets(tempfile::TempDir);
-
-impl Secrets {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn file(&self, name: &str, text: &str, mode: u32) -> String {
-        let path = self.0.path().join(name);
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        path.display().to_string()
-    }
-}
-
-fn key_pair() -> (String, String) {
-    use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-    use ed25519_dalek::pkcs8::{EncodePrivateKey as _, spki::EncodePublicKey as _};
-    let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
-    let private = key.to_pkcs8_pem(LineEnding::LF).unwrap().to_string();
-    (
-        private,
-        key.verifying_key()
-            .to_public_key_pem(LineEnding::LF)
-            .unwrap(),
-    )
-}
-
-#[test]
-fn secrets_come_from_files_and_variables_and_are_never_shown() {
-    const WORD: &str = "correct-horse-battery-staple-0123456789";
-    let dir = Secrets::new();
-    let (private, public) = key_pair();
-    let text = format!(
-        "
-auth:
-  player_keys:
-    - {{algorithm: HS256, secret_file: '{}'}}
-    - {{algorithm: EdDSA, key_id: k1, public_key_file: '{}'}}
-  operator_token_file: '{}'
-  join_token_key_file: '{}'
-monitoring: {{alert_webhook: 'https://hooks.example.com/{WORD}'}}
-gateway: {{listen: '0.0.0.0:9700', operator_listen: '0.0.0.0:9701'}}
-",
-        dir.file("hs", &format!("{WORD}\n"), 0o600),
-        dir.file("pub", &public, 0o600),
-        dir.file("operator", WORD, 0o644),
-        dir.file("join", &private, 0o600),
-    );
-    let settings = good_with(
-        &text,
-        &[
-            ("STADION_REDIS__PASSWORD", WORD),
-            ("STADION_AUTH__SERVER_SECRET", WORD),
-        ],
-    );
-    let PlayerAuth::Keys { keys, .. } = &settings.auth.players else {
-        panic!("keys were given")
-    };
-    assert_eq!(keys[0].key.expose(), WORD);
-    assert_eq!(keys[1].key_id.as_deref(), Some("k1"));
-    assert_eq!(settings.redis.password, Some(Secret::new(WORD)));
-    assert_eq!(
-        settings.auth.operator_token,
-        Source::Given(Secret::new(WORD))
-    );
-    assert_eq!(
-        settings.auth.server_secret,
-        Source::Given(Secret::new(WORD))
-    );
-    let shown = format!("{settings:?}{}", explain(&settings));
-    assert!(
-        !shown.contains(WORD) && !shown.contains("PRIVATE KEY"),
-        "{shown}"
-    );
-    assert!(
-        settings
-            .warnings
-            .iter()
-            .any(|w| w.starts_with("auth.operator_token_file: everybody")),
-        "{shown}"
-    );
-    assert_eq!(settings.warnings.len(), 1, "{shown}");
-}
-
-#[test]
-fn bad_secrets_are_refused_without_showing_them() {
-    const WORD: &str = "hunter2";
-    let dir = Secrets::new();
-    let short = dir.file("short", WORD, 0o600);
-    let report = bad_with(
-        &format!(
-            "
-auth:
-  player_keys:
-    - {{algorithm: HS256, secret_file: '{short}'}}
-    - {{algorithm: EdDSA, public_key_file: '{short}'}}
-    - {{algorithm: RS256, secret_file: '{short}'}}
-    - {{algorithm: RS256, public_key_file: /does/not/exist}}
-  jwks_file: '{short}'
-  operator_token_file: '{short}'
-  operator_token: {WORD}
-  join_token_key_file: '{short}'
-redis: {{password: {WORD}, password_file: '{}'}}
-",
-            dir.file("empty", "\n", 0o600)
-        ),
-        &[("STADION_AUTH__SERVER_SECRET", WORD)],
-    );
-    for wanted in [
-        "auth.player_keys[0].secret_file: ",
-        "has 7 bytes, HS256 needs 32",
-        "auth.player_keys[1].public_key_file: ",
-        "is no Ed25519 public key (PEM)",
-        "auth.player_keys[2].public_key_file: is missing; RS256 needs it",
-        "auth.player_keys[3].public_key_file: cannot read /does/not/exist",
-        "auth.jwks_file: is no JSON Web Key Set",
-        "auth.operator_token_file: has 7 bytes, 16 are needed",
-        "auth.operator_token: secrets do not belong in this file: set `auth.operator_token_file`, or \
-         STADION_AUTH__OPERATOR_TOKEN",
-        "is no Ed25519 private key",
-        "redis.password: secrets do not belong in this file",
-        "redis.password_file: ",
-        "is empty",
-        "STADION_AUTH__SERVER_SECRET: auth.server_secret: has 7 bytes, 32 are needed",
-    ] {
-        assert!(report.contains(wanted), "{wanted}\nis not in\n{report}");
-    }
-    assert!(!report.contains(WORD), "{report}");
-    let both = bad_with(
-        &format!("redis: {{password_file: '{short}'}}"),
-        &[("STADION_REDIS__PASSWORD", WORD)],
-    );
-    assert!(
-        both.contains("redis.password_file: STADION_REDIS__PASSWORD is set too"),
-        "{both}"
-    );
-    assert!(!both.contains(WORD));
-}
-
-#[test]
-fn generated_secrets_keep_the_listeners_on_this_machine() {
-    let settings = good("data_dir: /d");
-    assert_eq!(
-        settings.auth.players,
-        PlayerAuth::Development("/d/player-secret".into())
-    );
-    assert_eq!(
-        settings.auth.operator_token,
-        Source::Generated("/d/operator-token".into())
-    );
-    let report = bad("gateway: {listen: '0.0.0.0:9700', operator_listen: '192.0.2.1:9701'}");
-    assert!(
-        report.contains("gateway.listen: 0.0.0.0:9700 can be reached from other machines"),
-        "{report}"
-    );
-    assert!(
-        report.contains("gateway.operator_listen: 192.0.2.1:9701 can be reached"),
-        "{report}"
-    );
-    assert!(
-        good("gateway: {listen: '[::1]:9700'}")
-            .gateway
-            .listen
-            .ip()
-            .is_loopback()
-    );
-}
-
 #[test]
 fn the_examples_load() {
     let folder = repository().join("examples/config");
@@ -650,65 +493,4 @@ fn a_file_that_was_named_and_is_not_there_is_an_error() {
         "{error}"
     );
     assert_eq!(Settings::load(None, &BTreeMap::new()).unwrap(), good(""));
-}
-
-#[test]
-fn i7_a_large_file_and_an_alias_bomb_are_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("large.yaml");
-    fs::write(&path, "# ".repeat(FILE_BYTES_MAX)).unwrap();
-    let error = Settings::load(Some(&path), &BTreeMap::new())
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("is larger than 1048576 bytes"), "{error}");
-
-    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
-    for level in 1..9 {
-        let last = level - 1;
-        bomb.push_str(&format!(
-            "a{level}: &a{level} [{}]\n",
-            vec![format!("*a{last}"); 10].join(", ")
-        ));
-    }
-    assert!(bad(&bomb).contains("not valid YAML"));
-    assert!(bad(&"[".repeat(100_000)).contains("not valid YAML"));
-    assert!(bad(&"- ".repeat(100_000)).contains("not valid YAML"));
-    assert!(bad(&format!("regions: [{}a]", "a,".repeat(300_000))).contains("not valid YAML"));
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
-
-    #[test]
-    fn i7_no_text_makes_the_reader_panic(text in "\\PC{0,200}") {
-        drop(Settings::from_text(&text, &BTreeMap::new()));
-    }
-
-    #[test]
-    fn i7_no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("bytes.yaml");
-        fs::write(&path, bytes).unwrap();
-        drop(Settings::load(Some(&path), &BTreeMap::new()));
-    }
-
-    #[test]
-    fn i7_no_change_of_the_default_file_makes_the_reader_panic(
-        at in 0..DEFAULT_YAML.len(),
-        length in 0..40_usize,
-        put in "[\\[\\]{}:,&*#'\"\n \\-a-z0-9.<>!|~]{0,12}",
-    ) {
-        let bytes = DEFAULT_YAML.as_bytes();
-        let end = (at + length).min(bytes.len());
-        let text = [&bytes[..at], put.as_bytes(), &bytes[end..]].concat();
-        let text = String::from_utf8_lossy(&text);
-        if let Err(problems) = Settings::from_text(&text, &BTreeMap::new()) {
-            prop_assert!(!problems.is_empty());
-        }
-    }
-
-    #[test]
-    fn i7_no_variable_makes_the_reader_panic(name in "STADION_[A-Z_]{0,20}", value in "\\PC{0,60}") {
-        drop(Settings::from_text("", &BTreeMap::from([(name, value)])));
-    }
 }

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::DecodePrivateKey as _;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::JwkSet;
 
@@ -24,7 +26,6 @@ impl Checker<'_> {
         data_dir: &Path,
     ) -> Auth {
         let auth = &config.auth;
-        let problems = self.problems.len();
         let keys: Vec<PlayerKey> = auth
             .player_keys
             .iter()
@@ -51,38 +52,27 @@ impl Checker<'_> {
             auth.server_secret_file.as_ref(),
             SECRET_BYTES_MIN,
         );
-        let join_token_key = auth.join_token_key_file.as_ref().and_then(|file| {
-            let path = "auth.join_token_key_file";
-            let key = self.secret_file(path, file)?;
-            let parsed = <ed25519_dalek::SigningKey as ed25519_dalek::pkcs8::DecodePrivateKey>::from_pkcs8_pem(key.expose());
-            self.keep(path, parsed.map_err(|_| format!("{file} is no Ed25519 private key (PKCS#8 PEM)")))?;
-            Some(key)
-        });
+        let join_token_key = auth
+            .join_token_key_file
+            .as_ref()
+            .and_then(|file| self.join_token_key(file));
         // A key that could not be read is no reason to say that none was given.
-        if self.problems.len() == problems {
+        if self.intact("auth") {
             let development = matches!(players, PlayerAuth::Development(_));
-            self.closed(
-                "gateway.listen",
-                gateway.listen,
-                development,
-                "auth.player_keys or auth.jwks_file",
-            );
-            self.closed(
-                "gateway.operator_listen",
-                gateway.operator_listen,
-                operator_token.is_none(),
-                "auth.operator_token_file",
-            );
+            let wanted = "auth.player_keys or auth.jwks_file";
+            self.closed("gateway.listen", gateway.listen, development, wanted);
+            let missing = operator_token.is_none();
+            let (path, listen) = ("gateway.operator_listen", gateway.operator_listen);
+            self.closed(path, listen, missing, "auth.operator_token_file");
             let redis = config.state.kind == StateKind::Redis;
             for (path, missing) in [
                 ("auth.join_token_key_file", join_token_key.is_none()),
                 ("auth.server_secret_file", server_secret.is_none()),
             ] {
                 if redis && missing {
-                    self.warn(
-                        path,
-                        "is not set, so every replica generates its own and refuses the others'",
-                    );
+                    let what =
+                        "is not set, so every replica generates its own and refuses the others'";
+                    self.warn(path, what);
                 }
             }
         }
@@ -97,6 +87,15 @@ impl Checker<'_> {
             server_secret: source(server_secret, "server-secret"),
             join_token_key: source(join_token_key, "join-key.pem"),
         }
+    }
+
+    fn join_token_key(&mut self, file: &str) -> Option<Secret> {
+        let path = "auth.join_token_key_file";
+        let key = self.secret_file(path, file)?;
+        let parsed = SigningKey::from_pkcs8_pem(key.expose())
+            .map_err(|_| format!("{file} is no Ed25519 private key (PKCS#8 PEM)"));
+        self.keep(path, parsed)?;
+        Some(key)
     }
 
     /// Refuses to show a door to the network that only has a secret for development.

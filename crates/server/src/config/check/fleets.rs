@@ -84,7 +84,7 @@ impl Checker<'_> {
             .iter()
             .find(|region| region.as_str() == fleet.region)
             .cloned();
-        if region.is_none() {
+        if region.is_none() && self.intact("regions") {
             let known = regions.iter().map(Region::as_str);
             let hint = did_you_mean(&fleet.region, known.clone());
             let known = known.collect::<Vec<_>>().join(", ");
@@ -150,6 +150,9 @@ impl Checker<'_> {
             let path = format!("{path}.game_modes[{i}]");
             let Some(mode) = modes.iter().find(|mode| mode.name.as_str() == name) else {
                 let known = modes.iter().map(|mode| mode.name.as_str());
+                if !self.intact("game_modes") {
+                    continue;
+                }
                 let hint = did_you_mean(name, known.clone());
                 let known = known.collect::<Vec<_>>().join(", ");
                 self.report(&path, format!("{name:?} is no game mode ({known}){hint}"));
