@@ -95,10 +95,15 @@ fn watched(pid: Pid) -> Option<AsyncFd<OwnedFd>> {
 }
 
 fn tell_group(leader: Pid, signal: Signal) {
-    if let Err(error) = kill_process_group(leader, signal)
+    note(leader, signal, kill_process_group(leader, signal));
+}
+
+/// A process that ended by itself in between is no trouble.
+fn note(pid: Pid, signal: Signal, told: rustix::io::Result<()>) {
+    if let Err(error) = told
         && error != rustix::io::Errno::SRCH
     {
-        tracing::warn!(pid = leader.as_raw_pid(), ?signal, %error, "could not signal a game server");
+        tracing::warn!(pid = pid.as_raw_pid(), ?signal, %error, "could not signal a game server");
     }
 }
 
@@ -243,8 +248,7 @@ pub(super) fn marked(root: &Path) -> Vec<(Identity, PathBuf)> {
 pub(super) async fn end(process: Identity, grace: Duration) {
     let tell = |signal| {
         if let Some(pid) = process.raw().filter(|_| process.is_alive()) {
-            // It may end by itself in between.
-            let _: Result<(), _> = kill_process(pid, signal);
+            note(pid, signal, kill_process(pid, signal));
         }
     };
     tell(Signal::TERM);
