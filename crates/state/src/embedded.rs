@@ -19,6 +19,8 @@ use crate::ledger::{Command, Ledger, Outcome};
 
 mod log;
 mod state;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use log::Opener;

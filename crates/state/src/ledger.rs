@@ -23,7 +23,7 @@ mod matches;
 mod read;
 mod sessions;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tickets;
 
 /// Tickets kept, ended ones included. A ticket of one player with five latencies is about 1 KiB here, so this is 1 GiB;

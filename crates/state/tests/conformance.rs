@@ -1,4 +1,5 @@
 //! The embedded store runs the suite that every store runs.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::sync::Arc;
 

@@ -1,1 +1,272 @@
-//! Tests of the ledger.
+//! Random commands against the ledger: whatever comes, in whatever order, its invariants hold.
+
+use proptest::prelude::{ProptestConfig, any};
+use proptest::proptest;
+use stadion_core::id::{GameModeName, TicketId};
+use stadion_core::matches::{AbandonReason, MatchEnd};
+use stadion_core::session::{EndReason, Heartbeat, SessionRules};
+use stadion_core::state::Fence;
+use stadion_core::ticket::{CancelReason, NewTicket};
+use stadion_core::time::Timestamp;
+use stadion_testkit::build;
+use stadion_testkit::random::Random;
+
+use super::{Command, Ledger};
+
+const PLAYERS: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+const MODES: [&str; 2] = ["duel", "brawl"];
+const SERVERS: [&str; 3] = ["server-1", "server-2", "server-3"];
+const LEASE_MS: u64 = 5_000;
+
+/// Draws commands that mostly make sense, and sometimes do not.
+pub(crate) struct Dice {
+    pub(crate) random: Random,
+    pub(crate) now: Timestamp,
+}
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            random: Random::new(seed),
+            now: Timestamp(1_700_000_000_000),
+        }
+    }
+
+    fn one_of<T: Clone>(&mut self, items: impl Iterator<Item = T>) -> Option<T> {
+        let items: Vec<T> = items.collect();
+        (!items.is_empty()).then(|| self.random.pick(&items).clone())
+    }
+
+    fn fence(&mut self, ledger: &Ledger) -> Fence {
+        let stale = u64::from(self.random.once_in(12));
+        Fence(ledger.meta.fence.saturating_sub(stale))
+    }
+
+    /// The next command, for a ledger that looks like `ledger`.
+    pub(crate) fn command(&mut self, ledger: &Ledger) -> Command {
+        let step = self.random.below(2_000);
+        self.now = self.now.plus_ms(step as u64);
+        let command = match self.random.below(20) {
+            0..=5 => Some(self.create()),
+            6 | 7 => self.cancel(ledger),
+            8..=10 => self.commit(ledger),
+            11..=14 => self.on_match(ledger),
+            15..=17 => self.on_session(ledger),
+            _ => Some(self.sweep(ledger)),
+        };
+        command.unwrap_or_else(|| {
+            let holder = (*self.random.pick(&["one", "two"])).to_owned();
+            Command::Lease {
+                holder,
+                ttl_ms: LEASE_MS,
+            }
+        })
+    }
+
+    fn create(&mut self) -> Command {
+        let first = self.random.below(PLAYERS.len());
+        let size = 1 + self.random.below(2);
+        let party: Vec<&str> = (first..first + size)
+            .map(|at| PLAYERS[at % PLAYERS.len()])
+            .collect();
+        let key = format!("key-{}", self.random.below(8));
+        let digest = u8::from(self.random.once_in(8));
+        let keyed = self.random.once_in(3);
+        let mode = *self.random.pick(&MODES);
+        Command::CreateTicket(Box::new(NewTicket {
+            game_mode: build::mode_name(mode),
+            idempotency: keyed.then(|| build::idempotency(party[0], &key, digest)),
+            ttl_ms: 10_000,
+            ..build::new_ticket(&party, self.now)
+        }))
+    }
+
+    fn cancel(&mut self, ledger: &Ledger) -> Option<Command> {
+        let id = self.one_of(ledger.tickets.keys().copied())?;
+        let reason = CancelReason::Requested;
+        Some(Command::CancelTicket { id, reason })
+    }
+
+    fn commit(&mut self, ledger: &Ledger) -> Option<Command> {
+        let mode = self.one_of(ledger.queues.keys().cloned())?;
+        let one = self.waiting(ledger, &mode)?;
+        let two = if self.random.once_in(10) {
+            self.one_of(ledger.tickets.keys().copied())?
+        } else {
+            self.waiting(ledger, &mode)?
+        };
+        let mut new = build::new_match(&[one, two], self.now);
+        new.plan.game_mode = mode;
+        let fence = self.fence(ledger);
+        let new = Box::new(new);
+        Some(Command::CommitMatch { fence, new })
+    }
+
+    fn waiting(&mut self, ledger: &Ledger, mode: &GameModeName) -> Option<TicketId> {
+        let queue = ledger.queues.get(mode)?;
+        self.one_of(queue.keys().map(|(_, id)| *id))
+    }
+
+    fn on_match(&mut self, ledger: &Ledger) -> Option<Command> {
+        let id = if self.random.once_in(8) {
+            self.one_of(ledger.matches.keys().copied())?
+        } else {
+            self.one_of(ledger.open_matches.iter().copied())?
+        };
+        let fence = self.fence(ledger);
+        Some(match self.random.below(6) {
+            0..=2 => {
+                let server = *self.random.pick(&SERVERS);
+                let mut placement = build::placement(ledger.matches.get(&id)?, server, self.now);
+                if self.random.once_in(10) {
+                    placement.sessions.pop();
+                }
+                let placement = Box::new(placement);
+                Command::PlaceMatch {
+                    fence,
+                    id,
+                    placement,
+                }
+            }
+            3 => Command::AbandonMatch {
+                fence,
+                id,
+                reason: AbandonReason::NoCapacity,
+            },
+            _ => Command::EndMatch {
+                id,
+                end: *self
+                    .random
+                    .pick(&[MatchEnd::Finished, MatchEnd::ServerLost]),
+                result: Some(serde_json::json!({ "score": [1, 0.1] })),
+            },
+        })
+    }
+
+    fn on_session(&mut self, ledger: &Ledger) -> Option<Command> {
+        let id = self.one_of(ledger.sessions.keys().copied())?;
+        let session = ledger.sessions.get(&id)?;
+        let server = if self.random.once_in(8) {
+            build::server_name(self.random.pick::<&str>(&SERVERS))
+        } else {
+            session.server.clone()
+        };
+        Some(match self.random.below(6) {
+            0 | 1 => Command::Redeem {
+                id,
+                match_id: session.match_id,
+                server,
+            },
+            2 | 3 => {
+                let latency_ms = Some(12.3);
+                let live = ledger.live_on.get(&server).into_iter().flatten();
+                let beats = live.map(|id| Heartbeat {
+                    session_id: *id,
+                    latency_ms,
+                });
+                let beats = beats.collect();
+                Command::Heartbeats { server, beats }
+            }
+            4 => Command::EndSession {
+                id,
+                reason: EndReason::Left,
+            },
+            _ => Command::Kick { id },
+        })
+    }
+
+    fn sweep(&mut self, ledger: &Ledger) -> Command {
+        let fence = self.fence(ledger);
+        match self.random.below(4) {
+            0 => Command::ExpireTickets { fence },
+            1 => Command::ExpireSessions {
+                fence,
+                rules: SessionRules {
+                    stale_after_ms: 20_000,
+                    life_ms: 100_000,
+                },
+            },
+            2 => Command::Purge {
+                fence,
+                before: self.now.minus_ms(30_000),
+            },
+            _ => Command::Lease {
+                holder: (*self.random.pick(&["one", "two"])).to_owned(),
+                ttl_ms: LEASE_MS,
+            },
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 48, ..ProptestConfig::default() })]
+
+    /// I1 to I3 and every index hold after every command; a refused one changed nothing; and the rows alone make the
+    /// same ledger elsewhere.
+    #[test]
+    fn i1_i2_i3_hold_after_every_command(seed in any::<u64>(), steps in 1_usize..500) {
+        let mut dice = Dice::new(seed);
+        let mut ledger = Ledger::default();
+        let mut follower = Ledger::default();
+        for _ in 0..steps {
+            let command = dice.command(&ledger);
+            let before = ledger.clone();
+            let text = format!("{command:?}");
+            match ledger.apply(command, dice.now) {
+                Ok(applied) => applied.rows.iter().for_each(|row| follower.put(row)),
+                Err(_) => assert!(ledger == before, "a refused command changed something: {text}"),
+            }
+            assert_eq!(ledger.check_invariants(), Ok(()), "after {text}");
+            assert!(follower == ledger, "the rows miss a part of {text}");
+        }
+    }
+}
+
+/// The dice reach every outcome, or the test above would prove little.
+#[test]
+fn the_dice_reach_the_whole_life() {
+    let mut dice = Dice::new(7);
+    let mut ledger = Ledger::default();
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..20_000 {
+        let command = dice.command(&ledger);
+        if let Err(error) = ledger.apply(command, dice.now) {
+            let text = format!("{error:?}");
+            seen.insert(text.split([' ', '(']).next().unwrap().to_owned());
+        }
+        for stored in ledger.tickets.values() {
+            seen.insert(stored.ticket.state.as_str().to_owned());
+        }
+        seen.extend(ledger.matches.values().map(|g| g.state.as_str().to_owned()));
+        seen.extend(
+            ledger
+                .sessions
+                .values()
+                .map(|s| s.state.as_str().to_owned()),
+        );
+    }
+    for wanted in [
+        "searching",
+        "placing",
+        "completed",
+        "cancelled",
+        "timed_out",
+        "live",
+        "ended",
+        "abandoned",
+        "reserved",
+        "active",
+        "expired",
+        "kicked",
+        "AlreadyQueued",
+        "InMatch",
+        "Stale",
+        "Fenced",
+        "WrongState",
+        "WrongServer",
+        "AlreadyRedeemed",
+        "IdempotencyMismatch",
+    ] {
+        assert!(seen.contains(wanted), "{wanted} is not in {seen:?}");
+    }
+}

@@ -1,0 +1,357 @@
+//! The store against a model, on disks that fail.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use proptest::prelude::{ProptestConfig, any};
+use proptest::proptest;
+use stadion_core::id::TicketId;
+use stadion_core::session::Session;
+use stadion_core::state::{State, StateError};
+use stadion_core::ticket::CancelReason;
+use stadion_core::time::Timestamp;
+use stadion_testkit::build;
+use stadion_testkit::random::Random;
+use stadion_testkit::wait::wait_until;
+
+use super::{EmbeddedState, FILE_NAME, OpenError, Options};
+use crate::ledger::tests::Dice;
+use crate::ledger::{Command, Ledger, Outcome, Row};
+
+mod disk;
+
+use disk::{Disk, Health};
+
+type Answer = Result<Outcome, StateError>;
+
+fn open_on(disk: &Arc<Disk>, directory: &Path) -> Arc<EmbeddedState> {
+    let options = Options {
+        opener: disk.opener(),
+        ..Options::default()
+    };
+    let (state, _) = EmbeddedState::open(directory, options).expect("the disk works");
+    state
+}
+
+/// The ledger without what a restart may lose: signs of life, and who held the lease.
+fn kept(ledger: &Ledger) -> Ledger {
+    let mut kept = Ledger::default();
+    for row in ledger.rows() {
+        kept.put(&match row {
+            Row::Session(id, Some(session)) => {
+                let session = Session {
+                    heartbeat_at: Timestamp(0),
+                    latency_ms: None,
+                    ..Session::clone(&session)
+                };
+                Row::Session(id, Some(Arc::new(session)))
+            }
+            other => other,
+        });
+    }
+    kept.release_lease();
+    kept
+}
+
+fn view(state: &EmbeddedState) -> Ledger {
+    state.shared.view.read().clone()
+}
+
+fn is_unavailable(answer: &Answer) -> bool {
+    matches!(answer, Err(StateError::Unavailable(_)))
+}
+
+/// One store, its model, and what drives both.
+struct Trial {
+    dice: Dice,
+    disk: Arc<Disk>,
+    directory: tempfile::TempDir,
+    state: Option<Arc<EmbeddedState>>,
+    model: Ledger,
+    /// Commands of the last group whose answers were lost.
+    in_flight: Vec<(Command, Timestamp)>,
+}
+
+impl Trial {
+    fn new(seed: u64) -> Self {
+        let disk = Disk::new();
+        let directory = tempfile::tempdir().unwrap();
+        let state = open_on(&disk, directory.path());
+        Self {
+            dice: Dice::new(seed),
+            disk,
+            directory,
+            state: Some(state),
+            model: Ledger::default(),
+            in_flight: Vec::new(),
+        }
+    }
+
+    fn state(&self) -> &EmbeddedState {
+        self.state.as_ref().unwrap()
+    }
+
+    /// Sends a few commands at once; whether all were answered. Every answer is what the model says.
+    async fn group(&mut self) -> bool {
+        let size = 1 + self.dice.random.below(6);
+        let mut ahead = self.model.clone();
+        let mut commands = Vec::new();
+        for _ in 0..size {
+            let command = self.dice.command(&ahead);
+            drop(ahead.apply(command.clone(), self.dice.now));
+            commands.push((command, self.dice.now));
+        }
+        let state = self.state();
+        let calls = commands
+            .iter()
+            .map(|(command, now)| state.run(command.clone(), *now));
+        let answers: Vec<Answer> = join_all(calls).await;
+        let lost = answers.iter().position(is_unavailable);
+        let answered = lost.unwrap_or(commands.len());
+        for ((command, now), answer) in commands.drain(..answered).zip(&answers) {
+            let expected = self
+                .model
+                .apply(command, now)
+                .map(|applied| applied.outcome);
+            assert_eq!(format!("{answer:?}"), format!("{expected:?}"));
+        }
+        for ((command, _), answer) in commands.iter().zip(&answers[answered..]) {
+            let needs_file = !matches!(command, Command::Heartbeats { .. });
+            assert!(
+                is_unavailable(answer) || !needs_file,
+                "{command:?}: {answer:?}"
+            );
+        }
+        self.in_flight = commands;
+        lost.is_none()
+    }
+
+    /// The store holds everything that was answered, and of the rest what came first or nothing.
+    fn compare(&mut self) {
+        let found = view(self.state());
+        assert_eq!(found.check_invariants(), Ok(()));
+        let mut candidate = self.model.clone();
+        let mut same = kept(&candidate) == kept(&found);
+        for (command, now) in self.in_flight.drain(..) {
+            if same {
+                break;
+            }
+            drop(candidate.apply(command, now));
+            same = kept(&candidate) == kept(&found);
+        }
+        assert!(
+            same,
+            "an acknowledged change is lost, or half of a change is there"
+        );
+        self.model = found;
+    }
+
+    fn restart(&mut self) {
+        drop(Arc::into_inner(self.state.take().unwrap()));
+        if self.disk.health() == Health::Off {
+            self.disk.power_on(&mut self.dice.random);
+        }
+        self.disk.set(Health::Good);
+        self.state = Some(open_on(&self.disk, self.directory.path()));
+    }
+
+    /// Runs until the disk fails or `groups` are done.
+    async fn run(&mut self, groups: usize) {
+        for _ in 0..groups {
+            if !self.group().await {
+                return;
+            }
+        }
+    }
+
+    /// Asks something harmless that needs the file, until it works.
+    async fn settle(&self) {
+        let state = self.state();
+        let unknown = Command::CancelTicket {
+            id: TicketId::from_u128(1),
+            reason: CancelReason::Operator,
+        };
+        wait_until("the file to open again", || async {
+            let answer = state.run(unknown.clone(), Timestamp(0)).await;
+            (!is_unavailable(&answer)).then_some(())
+        })
+        .await;
+    }
+}
+
+fn block_on(future: impl Future<Output = ()>) {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time().build().unwrap().block_on(future);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 40, ..ProptestConfig::default() })]
+
+    /// Power fails after any write or flush: what was answered is there, and no change is there by half.
+    #[test]
+    fn i2_a_loss_of_power_loses_nothing_acknowledged(seed in any::<u64>()) {
+        block_on(async {
+            let mut trial = Trial::new(seed);
+            for _ in 0..4 {
+                let calls = trial.dice.random.below(300);
+                trial.disk.turn(Health::Off, calls);
+                trial.run(60).await;
+                trial.disk.set(Health::Off);
+                trial.restart();
+                trial.compare();
+            }
+        });
+    }
+
+    /// The disk is full for a while: refused changes changed nothing, reads go on, and it works again by itself.
+    #[test]
+    fn i2_a_full_disk_loses_nothing_acknowledged(seed in any::<u64>()) {
+        block_on(async {
+            let mut trial = Trial::new(seed);
+            for _ in 0..3 {
+                let calls = trial.dice.random.below(200);
+                trial.disk.turn(Health::Full, calls);
+                trial.run(40).await;
+                assert_eq!(trial.state().check_invariants(), Ok(()));
+                trial.disk.set(Health::Good);
+                trial.settle().await;
+                trial.compare();
+            }
+            trial.run(10).await;
+            trial.restart();
+            trial.compare();
+        });
+    }
+
+    /// Nothing fails: the store answers as the model does, and a restart in good order changes nothing.
+    #[test]
+    fn i1_i2_i3_hold_for_any_commands(seed in any::<u64>()) {
+        block_on(async {
+            let mut trial = Trial::new(seed);
+            for _ in 0..3 {
+                trial.run(40).await;
+                assert!(view(trial.state()) == trial.model);
+                trial.restart();
+                trial.model.release_lease();
+                // Signs of life too: they are written when the store is closed.
+                assert!(view(trial.state()) == trial.model);
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn i2_changes_of_a_full_disk_are_refused_and_not_seen() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disk::new();
+    let state = open_on(&disk, directory.path());
+    let now = Timestamp(1_700_000_000_000);
+    let create = |name: &'static str| state.create_ticket(build::new_ticket(&[name], now), now);
+    create("ada").await.unwrap();
+    disk.set(Health::Full);
+    let error = create("bob").await.expect_err("the disk is full");
+    assert!(
+        matches!(&error, StateError::Unavailable(why) if why.contains("no storage space")
+        || why.contains("StorageFull") || why.contains("space")),
+        "{error}"
+    );
+    create("bob").await.expect_err("it stays full");
+    assert_eq!(state.counts().await.unwrap().tickets_searching, 1);
+    assert!(
+        state
+            .events(&build::player_id("bob"), 0)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    disk.set(Health::Good);
+    wait_until("the store to take changes again", || async {
+        create("bob").await.ok()
+    })
+    .await;
+    assert_eq!(state.counts().await.unwrap().tickets_searching, 2);
+}
+
+fn open(directory: &Path) -> Result<(), OpenError> {
+    EmbeddedState::open(directory, Options::default()).map(|_| ())
+}
+
+fn write_redb(path: &Path, table: &'static str, schema: u64) {
+    let definition = redb::TableDefinition::<&str, &[u8]>::new(table);
+    let database = redb::Database::create(path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let mut rows = transaction.open_table(definition).unwrap();
+    rows.insert("schema", schema.to_be_bytes().as_slice())
+        .unwrap();
+    drop(rows);
+    transaction.commit().unwrap();
+}
+
+#[test]
+fn files_that_cannot_be_used_say_why() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(FILE_NAME);
+    std::fs::write(&path, "to be or not to be").unwrap();
+    let error = open(directory.path()).expect_err("a text");
+    assert!(matches!(error, OpenError::NotOurs { .. }), "{error}");
+    assert!(error.to_string().contains(FILE_NAME), "{error}");
+
+    std::fs::remove_file(&path).unwrap();
+    write_redb(&path, "cats", 1);
+    let error = open(directory.path()).expect_err("somebody else's tables");
+    assert!(matches!(error, OpenError::NotOurs { .. }), "{error}");
+
+    std::fs::remove_file(&path).unwrap();
+    write_redb(&path, "stadion", 99);
+    let error = open(directory.path()).expect_err("a newer schema");
+    assert!(
+        matches!(error, OpenError::Newer { found: 99, .. }),
+        "{error}"
+    );
+
+    std::fs::remove_file(&path).unwrap();
+    let (state, _) = EmbeddedState::open(directory.path(), Options::default()).unwrap();
+    let error = open(directory.path()).expect_err("in use");
+    assert!(matches!(error, OpenError::Locked { .. }), "{error}");
+    drop(state);
+    open(directory.path()).unwrap();
+}
+
+#[test]
+fn damaged_files_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(FILE_NAME);
+    block_on(async {
+        let (state, _) = EmbeddedState::open(directory.path(), Options::default()).unwrap();
+        let now = Timestamp(1_700_000_000_000);
+        let names: Vec<String> = (0..300).map(|number| format!("p{number}")).collect();
+        let calls = names
+            .iter()
+            .map(|name| state.create_ticket(build::new_ticket(&[name], now), now));
+        assert!(join_all(calls).await.iter().all(Result::is_ok));
+    });
+    let good = std::fs::read(&path).unwrap();
+    let mut random = Random::from_env(11);
+    let mut refused = 0;
+    for _ in 0..12 {
+        // Where a ticket is written, in some page of it.
+        let places: Vec<usize> = good
+            .windows(9)
+            .enumerate()
+            .filter(|(_, window)| window == b"player_id")
+            .map(|(at, _)| at)
+            .collect();
+        let mut bad = good.clone();
+        bad[*random.pick(&places)] = b'q';
+        std::fs::write(&path, &bad).unwrap();
+        if let Err(error) = open(directory.path()) {
+            assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
+            refused += 1;
+        }
+    }
+    // Some places are in pages that are free by now.
+    assert!(refused > 0);
+    std::fs::write(&path, &good).unwrap();
+    open(directory.path()).unwrap();
+}
