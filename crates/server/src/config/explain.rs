@@ -1,82 +1,79 @@
 //! The settings in a few lines for people.
 
+use stadion_core::fleet::FleetSpec;
+
 use super::Settings;
 use super::settings::{PlayerAuth, Source};
 
 /// What `settings` come to, one `key  value` line each, with warnings at the end. It never shows a secret.
 #[must_use]
 pub fn explain(settings: &Settings) -> String {
-    let mut out = String::new();
-    let mut line = |key: &str, value: String| out.push_str(&format!("{key:<14} {value}\n"));
-    line("players", settings.gateway.listen.to_string());
-    line("operators", settings.gateway.operator_listen.to_string());
-    line("data", settings.data_dir.display().to_string());
-    line("state", format!("{:?}", settings.state).to_lowercase());
-    line("servers", format!("{:?}", settings.fleet).to_lowercase());
-    let ports = &settings.networking.ports;
-    line(
-        "ports",
-        format!(
-            "{} {}-{}",
-            settings.networking.address,
-            ports.start(),
-            ports.end()
-        ),
-    );
-    line(
-        "player keys",
-        match &settings.auth.players {
-            PlayerAuth::Development(path) => format!("for development, in {}", path.display()),
-            PlayerAuth::Keys { keys, jwks } => {
-                format!(
-                    "{}{}",
-                    keys.len(),
-                    if jwks.is_some() { " and a key set" } else { "" }
-                )
-            }
-        },
-    );
-    line(
-        "operator token",
-        match &settings.auth.operator_token {
-            Source::Given(_) => "given".into(),
-            Source::Generated(path) => format!("in {}", path.display()),
-        },
-    );
+    let gateway = &settings.gateway;
+    let networking = &settings.networking;
+    let (first, last) = (networking.ports.start(), networking.ports.end());
     let regions: Vec<&str> = settings.regions.iter().map(AsRef::as_ref).collect();
-    line("regions", regions.join(", "));
-    for mode in &settings.game_modes {
-        line(
-            "game mode",
-            format!(
-                "{}: {} to {} players in {} teams",
-                mode.name, mode.players_min, mode.players_target, mode.teams
-            ),
+    let mut lines = vec![
+        ("players", gateway.listen.to_string()),
+        ("operators", gateway.operator_listen.to_string()),
+        ("data", settings.data_dir.display().to_string()),
+        ("state", format!("{:?}", settings.state).to_lowercase()),
+        ("servers", format!("{:?}", settings.fleet).to_lowercase()),
+        ("ports", format!("{} {first}-{last}", networking.address)),
+        ("player keys", players(&settings.auth.players)),
+        ("operator token", source(&settings.auth.operator_token)),
+        ("join token key", source(&settings.auth.join_token_key)),
+        ("regions", regions.join(", ")),
+    ];
+    lines.extend(settings.game_modes.iter().map(|mode| {
+        let (least, most) = (mode.players_min, mode.players_target);
+        let text = format!(
+            "{}: {least} to {most} players, {} team(s)",
+            mode.name, mode.teams
         );
+        ("game mode", text)
+    }));
+    let fleets = settings.fleets.iter();
+    lines.extend(fleets.map(|item| ("fleet", fleet(&item.spec))));
+    let warnings = settings.warnings.iter();
+    lines.extend(warnings.map(|warning| ("warning", warning.clone())));
+    lines
+        .into_iter()
+        .map(|(key, value)| format!("{key:<14} {value}\n"))
+        .collect()
+}
+
+fn players(auth: &PlayerAuth) -> String {
+    match auth {
+        PlayerAuth::Development(path) => format!("for development, in {}", path.display()),
+        PlayerAuth::Keys { keys, jwks: None } => keys.len().to_string(),
+        PlayerAuth::Keys {
+            keys,
+            jwks: Some(_),
+        } => format!("{} and a key set", keys.len()),
     }
-    for fleet in &settings.fleets {
-        let spec = &fleet.spec;
-        let modes: Vec<&str> = spec.game_modes.iter().map(AsRef::as_ref).collect();
-        line(
-            "fleet",
-            format!(
-                "{} in {}: {} to {} servers of {} players, {} ready; {}",
-                spec.name,
-                spec.region,
-                spec.bounds.min_replicas,
-                spec.bounds.max_replicas,
-                spec.template.max_players,
-                spec.bounds.buffer_size,
-                if modes.is_empty() {
-                    "every game mode".into()
-                } else {
-                    modes.join(", ")
-                }
-            ),
-        );
+}
+
+fn source(secret: &Source) -> String {
+    match secret {
+        Source::Given(_) => "given".into(),
+        Source::Generated(path) => format!("generated, in {}", path.display()),
     }
-    for warning in &settings.warnings {
-        line("warning", warning.clone());
-    }
-    out
+}
+
+fn fleet(spec: &FleetSpec) -> String {
+    let modes: Vec<&str> = spec.game_modes.iter().map(AsRef::as_ref).collect();
+    let modes = if modes.is_empty() {
+        "every game mode".into()
+    } else {
+        modes.join(", ")
+    };
+    format!(
+        "{} in {}: {} to {} servers of {} players, {} kept ready; {modes}",
+        spec.name,
+        spec.region,
+        spec.bounds.min_replicas,
+        spec.bounds.max_replicas,
+        spec.template.max_players,
+        spec.bounds.buffer_size,
+    )
 }
