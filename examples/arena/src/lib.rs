@@ -4,6 +4,7 @@
 //! token, plays the match and reports its result. [`bot`] are players that queue, play and queue again, against any
 //! Stadion. [`protocol`] and [`world`] are the game between them.
 
+pub mod bot;
 pub mod protocol;
 pub mod server;
 pub mod world;

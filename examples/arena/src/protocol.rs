@@ -5,6 +5,10 @@
 //! server is of no use to somebody who forges source addresses. The join token travels in the `Hello` only; from then
 //! on a random secret of the connection stands for it.
 
+mod bytes;
+
+use bytes::{Reader, Writer};
+
 /// Largest datagram, bytes: below the 1,280 bytes that every IPv6 path carries, less 48 bytes of IPv6 and UDP headers.
 pub const DATAGRAM_MAX: usize = 1_200;
 /// Smallest `Hello`, bytes; shorter ones are padded with zeros. Every answer to it is shorter.
@@ -248,115 +252,6 @@ macro_rules! code {
 }
 code!(Refusal: NoMatch = 1, Token = 2, Full = 3, Later = 4);
 code!(Farewell: MatchOver = 1, Left = 2, Kicked = 3, SessionEnded = 4, Closing = 5);
-
-/// Fills a datagram from the front; what does not fit is remembered.
-struct Writer<'b> {
-    room: &'b mut Datagram,
-    at: usize,
-    fits: bool,
-}
-
-impl<'b> Writer<'b> {
-    fn new(room: &'b mut Datagram, kind: u8) -> Self {
-        let mut writer = Self {
-            room,
-            at: 0,
-            fits: true,
-        };
-        writer.put(&MAGIC);
-        writer.put(&[VERSION, kind]);
-        writer
-    }
-
-    fn put(&mut self, bytes: &[u8]) {
-        let end = self.at + bytes.len();
-        match self.room.get_mut(self.at..end) {
-            Some(place) => {
-                place.copy_from_slice(bytes);
-                self.at = end;
-            }
-            None => self.fits = false,
-        }
-    }
-
-    fn put_stamp(&mut self, stamp: Stamp) {
-        self.put(&stamp.sent_ms.to_le_bytes());
-        self.put(&stamp.echo_ms.to_le_bytes());
-        self.put(&stamp.held_ms.to_le_bytes());
-    }
-
-    fn finish(self) -> Option<&'b [u8]> {
-        let Self { room, at, fits } = self;
-        if fits { room.get(..at) } else { None }
-    }
-}
-
-/// Takes a datagram apart from the front.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    /// Reads the header; gives the kind.
-    fn open(bytes: &'a [u8]) -> Option<(Self, u8)> {
-        if bytes.len() > DATAGRAM_MAX {
-            return None;
-        }
-        let mut reader = Self(bytes);
-        let [m0, m1, version, kind] = reader.array()?;
-        ([m0, m1] == MAGIC && version == VERSION).then_some((reader, kind))
-    }
-
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (head, tail) = self.0.split_first_chunk::<N>()?;
-        self.0 = tail;
-        Some(*head)
-    }
-
-    fn u8(&mut self) -> Option<u8> {
-        self.array().map(|[byte]| byte)
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_le_bytes)
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_le_bytes)
-    }
-
-    fn i8(&mut self) -> Option<i8> {
-        self.array().map(i8::from_le_bytes)
-    }
-
-    fn bool(&mut self) -> Option<bool> {
-        match self.u8()? {
-            0 => Some(false),
-            1 => Some(true),
-            _ => None,
-        }
-    }
-
-    fn take(&mut self, bytes: usize) -> Option<&'a [u8]> {
-        let (head, tail) = self.0.split_at_checked(bytes)?;
-        self.0 = tail;
-        Some(head)
-    }
-
-    fn stamp(&mut self) -> Option<Stamp> {
-        Some(Stamp {
-            sent_ms: self.u32()?,
-            echo_ms: self.u32()?,
-            held_ms: self.u16()?,
-        })
-    }
-
-    fn end<T>(&self, packet: T) -> Option<T> {
-        self.0.is_empty().then_some(packet)
-    }
-}
 
 impl<'a> ClientPacket<'a> {
     /// Writes the packet; `None` if the token is longer than [`TOKEN_BYTES_MAX`].
