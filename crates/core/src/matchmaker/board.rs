@@ -129,7 +129,8 @@ impl<'a> Board<'a> {
         let candidates: Vec<_> = entries
             .into_iter()
             .map(|entry| {
-                let (low, high) = allowed(entry, &pool.mode, now);
+                let window = pool.mode.skill.after_ms(entry.ticket.waited_ms(now));
+                let (low, high) = edges(entry.skill, window);
                 let known = super::count(labels.len());
                 let labels = *labels
                     .entry(&entry.ticket.requirements.labels)
@@ -358,23 +359,17 @@ fn settled(ticket: &Ticket, mode: &GameMode, now: Timestamp) -> bool {
     ticket.waited_ms(now) >= mode.settle_after_ms
 }
 
-/// The skills that a ticket's window allows now, rounded inwards: whoever is inside also keeps
+/// Lowest and highest skill that a window allows, rounded inwards: whoever is inside also keeps
 /// `|skill − other| ≤ window` when that is computed in `f64`.
-fn allowed(entry: &Entry, mode: &GameMode, now: Timestamp) -> (f64, f64) {
-    let window = mode.skill.after_ms(entry.ticket.waited_ms(now));
-    let (low, high) = (entry.skill - window, entry.skill + window);
-    (
-        if entry.skill - low > window {
-            low.next_up()
-        } else {
-            low
-        },
-        if high - entry.skill > window {
-            high.next_down()
-        } else {
-            high
-        },
-    )
+pub(super) fn edges(skill: f64, window: f64) -> (f64, f64) {
+    let (mut low, mut high) = (skill - window, skill + window);
+    if skill - low > window {
+        low = low.next_up();
+    }
+    if high - skill > window {
+        high = high.next_down();
+    }
+    (low, high)
 }
 
 fn rivals(pool: &Pool, candidates: &[Candidate<'_>]) -> BTreeMap<u32, Vec<u32>> {

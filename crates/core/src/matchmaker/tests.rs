@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::id::GameModeName;
 use crate::mode::SkillWindow;
@@ -166,8 +168,8 @@ const CASES: &[Case] = &[
     Case {
         name: "the oldest chooses first, and takes the nearest",
         mode: (2, 2, 2),
-        tickets: &["1540 0 1 eu:20 -", "1500 5 1 eu:20 -", "1450 0 1 eu:20 -"],
-        matches: &["eu: 0 | 1"],
+        tickets: &["1540 0 1 eu:20 -", "1500 5 1 eu:20 -", "1510 0 1 eu:20 -"],
+        matches: &["eu: 1 | 2"],
     },
     Case {
         name: "requirements that contradict",
@@ -244,6 +246,58 @@ const CASES: &[Case] = &[
         mode: (2, 10, 2),
         tickets: &["1500 10 1 eu:20 -", "1501 0 2 eu:20 -"],
         matches: &["eu: 0 | 1"],
+    },
+    Case {
+        name: "the oldest comes first, also in the smaller team",
+        mode: (2, 10, 2),
+        tickets: &[
+            "1500 12 1 eu:20 -",
+            "1500 0 2 eu:20 -",
+            "3000 11 1 eu:20 -",
+            "3000 0 1 eu:20 -",
+        ],
+        matches: &["eu: 0 | 1", "eu: 2 | 3"],
+    },
+    Case {
+        name: "a party that is left out does not make teams of solos differ",
+        mode: (2, 10, 3),
+        tickets: &[
+            "1500 10 1 eu:20 -",
+            "1500 0 1 eu:20 -",
+            "1500 0 1 eu:20 -",
+            "1500 0 5 eu:20 -",
+        ],
+        matches: &[],
+    },
+    Case {
+        name: "one who is left out does not settle for the others",
+        mode: (3, 9, 3),
+        tickets: &[
+            "1500 10 3 eu:20 -",
+            "1500 2 1 eu:20 -",
+            "1500 1 1 eu:20 -",
+            "1500 0 1 eu:20 -",
+        ],
+        matches: &[],
+    },
+    Case {
+        name: "those who were in the way are gone, and the others find each other",
+        mode: (1, 4, 4),
+        tickets: &[
+            "1500 15 1 eu:20 60",
+            "1501 15 1 eu:20 60",
+            "1700 15 1 eu:20 60",
+            "1701 15 1 eu:20 60",
+            "1520 0 1 eu:20 -",
+            "1521 0 1 eu:20 128",
+            "1522 0 1 eu:20 128",
+            "1523 0 1 eu:20 128",
+            "1680 0 1 eu:20 -",
+            "1679 0 1 eu:20 128",
+            "1678 0 1 eu:20 128",
+            "1677 0 1 eu:20 128",
+        ],
+        matches: &["eu: 4 5 6 7", "eu: 8 9 10 11", "eu: 0 1 2 3"],
     },
     Case {
         name: "a window on one side of the anchor",
@@ -407,4 +461,14 @@ fn without_measurements_the_preference_decides() {
     let plan = pool.plan(&supply(&[("eu", 9), ("us", 9)]), ALL, NOW);
     assert_eq!(shown(&plan), ["us: 0 | 1"]);
     assert_eq!(plan.matches[0].quality.latency_worst_ms, None);
+}
+
+proptest! {
+    /// The edges of a window are rounded so that nobody inside is beyond it when the difference is computed.
+    #[test]
+    fn i6_nobody_inside_the_edges_is_beyond_the_window(skill in -1e6..1e6_f64, window in 0.0..2e3_f64) {
+        let (low, high) = board::edges(skill, window);
+        prop_assert!(skill - low <= window && high - skill <= window);
+        prop_assert!(skill - low > window - 1e-6 && high - skill > window - 1e-6);
+    }
 }
