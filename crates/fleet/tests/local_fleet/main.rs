@@ -1,5 +1,11 @@
 //! The local fleet with real processes: this test program is its own game server.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
 mod support;
 
 use std::time::Duration;

@@ -43,7 +43,7 @@ async fn behave(how: &str) {
         "rest" => rest().await,
         "silent" => {
             Sdk::from_env().await.unwrap().ready().await.unwrap();
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         "crash" => {
             Sdk::from_env().await.unwrap().ready().await.unwrap();
