@@ -395,6 +395,3 @@ impl Server {
         drop(tokio::time::timeout(CLOSING_PATIENCE, delivered).await);
     }
 }
-
-#[cfg(test)]
-mod tests;
