@@ -1,0 +1,9 @@
+//! The edge over real sockets: a gateway on loopback with the embedded state in a temporary directory.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "part of tests only")]
+
+mod connect;
+mod golden;
+mod limits;
+mod problems;
+mod seats;
+mod world;
