@@ -8,6 +8,7 @@ mod grpc;
 mod json;
 mod metadata;
 mod rest;
+mod solo;
 
 use std::future::IntoFuture;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 pub use metadata::SDK_PREFIX;
+pub use solo::Solo;
 
 /// Longest message or body, bytes. The largest legal one is an annotation of 16 KiB with its key; JSON may escape
 /// each byte to six.

@@ -1,6 +1,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use parking_lot::Mutex;
 use stadion_sdk::Sdk;
 use stadion_sdk::proto::game_server::{ObjectMeta, Spec, Status as GameServerStatus, spec, status};
@@ -225,4 +226,57 @@ async fn signs_of_life_arrive_over_one_stream() {
             .unwrap()
             .unwrap();
     }
+}
+
+#[tokio::test]
+async fn watch_speaks_websocket_when_asked() {
+    let (recorder, port, stop) = start().await;
+    let url = format!("ws://127.0.0.1:{port}/watch/gameserver");
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    let mut generation = async || {
+        let message = timeout(PATIENCE, socket.next()).await.unwrap()?.ok()?;
+        let object: serde_json::Value = serde_json::from_str(message.to_text().unwrap()).ok()?;
+        Some(
+            object["result"]["object_meta"]["generation"]
+                .as_str()?
+                .to_owned(),
+        )
+    };
+    assert_eq!(generation().await.as_deref(), Some("0"));
+    recorder.said(Said::Ready).unwrap();
+    assert_eq!(generation().await.as_deref(), Some("1"));
+    stop.cancel();
+    assert_eq!(generation().await, None);
+}
+
+#[tokio::test]
+async fn a_solo_server_does_what_agones_local_mode_does() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let solo = Solo::default();
+    tokio::spawn(serve(
+        listener,
+        Arc::new(solo.clone()),
+        CancellationToken::new(),
+    ));
+    let sdk = Sdk::connect("127.0.0.1", port).await.unwrap();
+    let mut changes = sdk.watch();
+    let mut state = async || {
+        timeout(PATIENCE, changes.next())
+            .await
+            .unwrap()
+            .status
+            .unwrap()
+            .state
+    };
+    assert_eq!(state().await, "Ready");
+    solo.change(|game_server| game_server.status.as_mut().unwrap().state = "Allocated".into());
+    assert_eq!(state().await, "Allocated");
+    sdk.reserve(1).await.unwrap();
+    assert_eq!(state().await, "Reserved");
+    assert_eq!(state().await, "Ready");
+    sdk.shutdown().await.unwrap();
+    assert_eq!(state().await, "Shutdown");
+    sdk.ready().await.unwrap();
+    assert_eq!(state().await, "Ready");
 }

@@ -244,5 +244,21 @@ fn game_servers_outlive_an_orderly_stop_and_say_shutdown_themselves() {
     assert!(log.contains("said shutdown"), "{log}");
 }
 
+#[test]
+fn a_program_that_cannot_be_run_is_tried_again_and_leaves_nothing() {
+    let host = Host::new("missing");
+    let mut broken = spec("grpc", 1).as_ref().clone();
+    broken.template.command = vec!["/nowhere/game".into()];
+    let mut stadion = host.start(vec![broken.into()]);
+    let first = stadion.wait_for_removal();
+    assert_ne!(stadion.wait_for_removal(), first);
+    let none = stadion.block_on(|fleet| async move { fleet.allocate(&request(1)).await });
+    assert!(
+        matches!(none, Err(FleetError::NoCapacity { .. })),
+        "{none:?}"
+    );
+    assert!(!host.record(&first).exists());
+}
+
 /// Longest wait for anything in these tests.
 const PATIENCE: Duration = Duration::from_secs(60);

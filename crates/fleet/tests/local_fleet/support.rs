@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use stadion_core::fleet::{
-    AllocationRequest, Bounds, Fleet, FleetSpec, GameServer, GameServerState, Health,
+    AllocationRequest, Bounds, Fleet, FleetChange, FleetSpec, GameServer, GameServerState, Health,
     ServerTemplate, ServerType,
 };
 use stadion_core::id::{FleetName, GameModeName, MatchId, Region, ServerName};
@@ -194,6 +194,21 @@ impl Stadion {
         found.unwrap_or_else(|_| panic!("waited for {PATIENCE:?}; there is {:#?}", self.servers()))
     }
 
+    /// The next server that goes away.
+    pub(crate) fn wait_for_removal(&mut self) -> ServerName {
+        let mut changes = self.fleet.watch();
+        let removed = async {
+            loop {
+                if let Some(FleetChange::Removed(server)) = changes.next().await {
+                    return server.name.clone();
+                }
+            }
+        };
+        self.runtime
+            .block_on(async { tokio::time::timeout(PATIENCE, removed).await })
+            .unwrap()
+    }
+
     /// Ends it between any two instructions: nothing is said, written or closed in an orderly way.
     pub(crate) fn crash(self) {
         self.runtime.shutdown_timeout(PATIENCE);
@@ -284,7 +299,7 @@ fn raw(pid: u32) -> Pid {
 }
 
 pub(crate) fn kill(pid: u32) {
-    let _: Result<(), _> = kill_process(raw(pid), Signal::KILL);
+    kill_process(raw(pid), Signal::KILL).ok();
 }
 
 /// Whether the process runs; a zombie does not.
