@@ -11,6 +11,10 @@ use super::{Ledger, Player, Row, Stored};
 
 fn insert<T: Ord>(sorted: &mut Vec<T>, item: T) {
     if let Err(at) = sorted.binary_search(&item) {
+        // Most lists have one item, and a million players have three lists: no room for four at once.
+        if sorted.is_empty() {
+            sorted.reserve_exact(1);
+        }
         sorted.insert(at, item);
     }
 }
@@ -40,6 +44,9 @@ impl Ledger {
             Row::Event(row, event) => {
                 self.events.insert(*row, event.player_id.clone());
                 let player = self.players.entry(event.player_id.clone()).or_default();
+                if player.mailbox.is_empty() {
+                    player.mailbox.reserve_exact(1);
+                }
                 player.mailbox.push_back((*row, Arc::clone(event)));
             }
             Row::EventGone(row, player_id) => {
