@@ -97,7 +97,8 @@ impl From<EndReason> for SeatEnd {
 pub struct PlayerEvent {
     /// Whose.
     pub player_id: PlayerId,
-    /// Number among this player's events, from 1, without gaps.
+    /// Number among this player's events, from 1, without gaps among those that are kept; it never goes back, also
+    /// after all of them were forgotten.
     pub number: u64,
     /// When.
     pub at: Timestamp,

@@ -205,7 +205,8 @@ pub trait State: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Arc<Ticket>, StateError>;
 
-    /// Times out the searching tickets whose life is over; how many.
+    /// Times out the searching tickets whose life is over; how many. One call may stop at a limit of the store, as may
+    /// [`Self::expire_sessions`] and [`Self::purge`]: the next one goes on.
     ///
     /// # Errors
     /// `Fenced`, `Unavailable`.
