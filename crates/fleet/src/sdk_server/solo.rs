@@ -62,6 +62,7 @@ impl Solo {
     pub fn new(game_server: GameServer) -> Self {
         Self {
             view: Arc::new(watch::channel(Arc::new(game_server)).0),
+            changes: Arc::default(),
         }
     }
 
