@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -66,6 +67,7 @@ pub enum GatewayError {
 }
 
 pub(crate) struct Shared {
+    draining: AtomicBool,
     pub(crate) state: Arc<dyn State>,
     pub(crate) modes: BTreeMap<String, GameMode>,
     pub(crate) regions: Vec<Region>,
@@ -99,6 +101,7 @@ impl Gateway {
     pub fn new(parts: GatewayParts) -> Self {
         let by_name = |mode: GameMode| (mode.name.to_string(), mode);
         Self(Arc::new(Shared {
+            draining: AtomicBool::new(false),
             rates: Rates::new(&parts.limits),
             hub: Hub::new(),
             state: parts.state,
@@ -113,6 +116,15 @@ impl Gateway {
             limits: parts.limits,
             observer: parts.observer,
         }))
+    }
+
+    /// Takes no new tickets from now on; everything else goes on, so that what is under way can end.
+    pub fn drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
     }
 
     /// WebSockets that are open, with their players known.

@@ -157,6 +157,9 @@ async fn own_match(
 ) -> Result<Arc<matches::Match>, Refusal> {
     let id: MatchId = convert::id("match", text)?;
     let found = gateway.0.state.get_match(id).await?;
+    if found.state == MatchState::Placing {
+        return Err(Refusal::new(ProblemKind::MatchPlacing, format!("match {id} has no seats yet")));
+    }
     let own = found
         .allocation
         .as_ref()

@@ -141,7 +141,10 @@ async fn i2_repeating_a_creation_finds_the_first_ticket() {
 async fn a_ticket_can_be_read_and_taken_back_by_its_party() {
     let world = World::new().await;
     let claims = json!({"sub": "ann", "party": ["bob"], "skill": {"squad": 1500.0}});
-    let ann = world.player("ann").with_token(&token_with(claims)).unwrap();
+    let ann = world
+        .player("ann")
+        .with_token(&token_with(&claims))
+        .unwrap();
     let party = CreateTicket {
         game_mode: "squad".into(),
         players: vec![player("ann"), player("bob")],
@@ -175,7 +178,7 @@ async fn a_ticket_can_be_read_and_taken_back_by_its_party() {
 async fn the_studios_backend_acts_for_any_player() {
     let world = World::new().await;
     let claims = json!({"sub": "backend-1", "scope": "read backend"});
-    let backend = world.player("x").with_token(&token_with(claims)).unwrap();
+    let backend = world.player("x").with_token(&token_with(&claims)).unwrap();
     let ticket = backend.create_ticket(&duel("ann"), None).await.unwrap();
     let read = backend.ticket(&ticket.ticket_id).await.unwrap();
     assert_eq!(read.players[0].player_id, "ann");

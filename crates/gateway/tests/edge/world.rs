@@ -200,11 +200,11 @@ impl Answer {
 }
 
 pub(crate) fn token(name: &str) -> String {
-    token_with(json!({ "sub": name }))
+    token_with(&json!({ "sub": name }))
 }
 
 /// A token with these claims, good for an hour unless they say otherwise.
-pub(crate) fn token_with(claims: Value) -> String {
+pub(crate) fn token_with(claims: &Value) -> String {
     let mut all = json!({ "exp": NOW.0 / 1_000 + 3_600 });
     let fields = claims.as_object().unwrap().clone();
     all.as_object_mut().unwrap().extend(fields);
