@@ -18,6 +18,9 @@ use tokio_stream::wrappers::BroadcastStream;
 
 use crate::build::game_server;
 
+#[cfg(test)]
+mod tests;
+
 /// What goes wrong with an allocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fault {

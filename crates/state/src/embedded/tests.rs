@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use proptest::prelude::{ProptestConfig, any};
 use proptest::proptest;
 use stadion_core::id::TicketId;
-use stadion_core::session::Session;
-use stadion_core::state::{State, StateError};
+use stadion_core::session::{Heartbeat, Session, SessionRules};
+use stadion_core::state::{State, StateError, Verdict};
 use stadion_core::ticket::CancelReason;
 use stadion_core::time::Timestamp;
 use stadion_testkit::build;
@@ -354,4 +354,48 @@ fn damaged_files_are_refused() {
     assert!(refused > 0);
     std::fs::write(&path, &good).unwrap();
     open(directory.path()).unwrap();
+}
+
+#[tokio::test]
+async fn heartbeats_outlive_a_full_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Disk::new();
+    let state = open_on(&disk, directory.path());
+    let now = Timestamp(1_700_000_000_000);
+    let fence = state.lease("one", 1_000, now).await.unwrap().unwrap();
+    let request = build::new_ticket(&["ada"], now);
+    let ticket = state.create_ticket(request, now).await.unwrap().ticket;
+    let new = build::new_match(&[ticket.id], now);
+    let game = state.commit_match(fence, new, now).await.unwrap();
+    let placed = build::placement(&game, "server-1", now);
+    let session = placed.sessions[0].clone();
+    state
+        .place_match(fence, game.id, placed, now)
+        .await
+        .unwrap();
+
+    disk.set(Health::Full);
+    state
+        .kick(session.id, now)
+        .await
+        .expect_err("the disk is full");
+    let beat = Heartbeat {
+        session_id: session.id,
+        latency_ms: Some(9.0),
+    };
+    let later = now.plus_ms(50_000);
+    let verdicts = state.heartbeats(&session.server, &[beat], later).await;
+    assert_eq!(verdicts.unwrap(), [Verdict::Keep]);
+    disk.set(Health::Good);
+    let rules = SessionRules::default();
+    let expired = wait_until("the store to take changes again", || async {
+        let expired = state.expire_sessions(fence, rules, now.plus_ms(61_000));
+        expired.await.ok()
+    })
+    .await;
+    assert_eq!(expired, 0);
+    drop(state);
+    let state = open_on(&disk, directory.path());
+    let kept = state.session(session.id).await.unwrap();
+    assert_eq!((kept.heartbeat_at, kept.latency_ms), (later, Some(9.0)));
 }

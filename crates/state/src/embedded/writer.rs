@@ -102,15 +102,17 @@ impl Writer {
         self.flush();
     }
 
-    fn serve(&mut self, jobs: Vec<Job>) {
-        let wants_file = jobs
-            .iter()
-            .any(|job| !matches!(job.command, Command::Heartbeats { .. }));
-        if wants_file && let Err(error) = self.ensure_open() {
-            for job in jobs {
+    fn serve(&mut self, mut jobs: Vec<Job>) {
+        let needs_file = |job: &Job| !matches!(job.command, Command::Heartbeats { .. });
+        if jobs.iter().any(needs_file)
+            && let Err(error) = self.ensure_open()
+        {
+            // Signs of life are taken all the same, or every session would be stale when the disk has room again.
+            let (refused, beats): (Vec<Job>, _) = jobs.into_iter().partition(needs_file);
+            jobs = beats;
+            for job in refused {
                 answer(job.reply, Err(error.clone()));
             }
-            return;
         }
         let batch = self.apply(jobs);
         let mut written = Ok(());
