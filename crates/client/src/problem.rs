@@ -138,6 +138,9 @@ kinds! {
     /// What was asked is not possible any more.
     WrongState, "wrong-state", 409, false, "It is too late, or too early, for this",
         "Read the thing again: its state has changed.";
+    /// The match has no seats yet.
+    MatchPlacing, "match-placing", 409, true, "The match is being placed",
+        "A game server may be allocated a moment before its match is live: ask again.";
     /// The join token was used.
     JoinTokenUsed, "join-token-used", 409, false, "The join token was used before",
         "Do not let the player in a second time.";

@@ -160,6 +160,21 @@ impl LocalFleet {
     pub async fn run(&self, stop: CancellationToken) {
         self.inner.run(stop).await;
     }
+
+    /// Ends every game server, whatever it does, and waits until the last process is gone; [`LocalFleet::run`] must be
+    /// running. The sizes of the fleets are back at their minimum at the next [`LocalFleet::open`].
+    ///
+    /// # Errors
+    /// [`FleetError::Unavailable`] after the fleet was stopped.
+    pub async fn end_all(&self) -> Result<(), FleetError> {
+        let mut changes = self.watch();
+        self.inner.apply(|world, now| {
+            world.end_all(now);
+            Ok(())
+        })?;
+        while !self.inner.snapshots().is_empty() && changes.next().await.is_some() {}
+        Ok(())
+    }
 }
 
 fn check(config: &LocalConfig) -> Result<(), LocalFleetError> {

@@ -59,15 +59,29 @@ impl Director {
         metrics: Arc<Metrics>,
         placement_timeout_ms: u64,
     ) -> Self {
-        Self { state, fleet, clock, entropy, metrics, placement_timeout_ms, in_flight: Mutex::default() }
+        Self {
+            state,
+            fleet,
+            clock,
+            entropy,
+            metrics,
+            placement_timeout_ms,
+            in_flight: Mutex::default(),
+        }
     }
 
     /// Carries `plan` out to one of its ends.
     pub async fn carry_out(&self, fence: Fence, plan: MatchPlan) -> Outcome {
         let now = self.clock.now();
         let id = MatchId::new(now, self.entropy.bits());
-        let Some(_claim) = self.claim(id) else { return Outcome::Pending };
-        match self.state.commit_match(fence, NewMatch { id, plan }, now).await {
+        let Some(_claim) = self.claim(id) else {
+            return Outcome::Pending;
+        };
+        match self
+            .state
+            .commit_match(fence, NewMatch { id, plan }, now)
+            .await
+        {
             Ok(committed) => self.place(fence, &committed).await,
             Err(StateError::Stale { ticket_id }) => Outcome::Stale(ticket_id),
             Err(StateError::Fenced) => Outcome::Fenced,
@@ -94,7 +108,19 @@ impl Director {
         };
         let now = self.clock.now();
         let sessions = self.seats(placing, &allocation, now);
-        match self.state.place_match(fence, placing.id, Placement { allocation, sessions }, now).await {
+        match self
+            .state
+            .place_match(
+                fence,
+                placing.id,
+                Placement {
+                    allocation,
+                    sessions,
+                },
+                now,
+            )
+            .await
+        {
             Ok(live) => {
                 self.metrics.match_placed(&live, now);
                 tracing::debug!(match_id = %live.id, game_mode = %live.game_mode, "match placed");
@@ -144,7 +170,11 @@ impl Director {
     }
 
     async fn abandon(&self, fence: Fence, id: MatchId, reason: AbandonReason) -> Outcome {
-        match self.state.abandon_match(fence, id, reason, self.clock.now()).await {
+        match self
+            .state
+            .abandon_match(fence, id, reason, self.clock.now())
+            .await
+        {
             Ok(_) => {
                 self.metrics.match_abandoned(reason);
                 // An allocation whose answer was lost may have happened all the same.
@@ -188,7 +218,10 @@ impl Director {
 
     /// One task at a time works on a match; `None` when another one does.
     fn claim(&self, id: MatchId) -> Option<Claim<'_>> {
-        self.in_flight.lock().insert(id).then_some(Claim { director: self, id })
+        self.in_flight
+            .lock()
+            .insert(id)
+            .then_some(Claim { director: self, id })
     }
 
     /// Resumes every placing match that nobody works on; how many there were.
@@ -197,7 +230,10 @@ impl Director {
     /// When the store does not answer.
     pub async fn resume_all(&self, fence: Fence) -> Result<usize, StateError> {
         let open = self.state.open_matches().await?;
-        let placing: Vec<_> = open.into_iter().filter(|m| m.state == MatchState::Placing).collect();
+        let placing: Vec<_> = open
+            .into_iter()
+            .filter(|m| m.state == MatchState::Placing)
+            .collect();
         for left in &placing {
             if self.resume(fence, left).await == Outcome::Fenced {
                 return Err(StateError::Fenced);

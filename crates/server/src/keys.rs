@@ -11,6 +11,7 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use stadion_core::id::ServerName;
+use stadion_core::time::Timestamp;
 
 use crate::config::settings::Source;
 
@@ -42,7 +43,10 @@ pub enum KeyError {
 
 /// Reads the text of `path`, or makes it with `make` and keeps it, with mode 0600.
 fn load_or_make(path: &Path, make: impl FnOnce() -> String) -> Result<String, KeyError> {
-    let failed = |source| KeyError::Io { path: path.to_owned(), source };
+    let failed = |source| KeyError::Io {
+        path: path.to_owned(),
+        source,
+    };
     match fs::read_to_string(path) {
         Ok(text) => return Ok(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -52,8 +56,15 @@ fn load_or_make(path: &Path, make: impl FnOnce() -> String) -> Result<String, Ke
     // Written beside and renamed: a crash leaves no half a key.
     let beside = path.with_extension("new");
     drop(fs::remove_file(&beside));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&beside)
+        .map_err(failed)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(failed)?;
     fs::rename(&beside, path).map_err(failed)?;
     Ok(text)
 }
@@ -82,8 +93,14 @@ pub fn secret(source: &Source) -> Result<String, KeyError> {
 pub fn secret_file(path: &Path) -> Result<String, KeyError> {
     let text = load_or_make(path, random_hex)?.trim().to_owned();
     if text.len() < SECRET_BYTES {
-        let why = format!("a secret has at least {SECRET_BYTES} characters, this one has {}", text.len());
-        return Err(KeyError::Unusable { path: path.to_owned(), why });
+        let why = format!(
+            "a secret has at least {SECRET_BYTES} characters, this one has {}",
+            text.len()
+        );
+        return Err(KeyError::Unusable {
+            path: path.to_owned(),
+            why,
+        });
     }
     Ok(text)
 }
@@ -97,16 +114,22 @@ pub fn join_key(source: &Source) -> Result<SigningKey, KeyError> {
         Source::Given(_) => PathBuf::from("auth.join_token_key"),
         Source::Generated(path) => path.clone(),
     };
-    let unusable = |why: String| KeyError::Unusable { path: path.clone(), why };
+    let unusable = |why: String| KeyError::Unusable {
+        path: path.clone(),
+        why,
+    };
     let fresh = || {
         let key = SigningKey::from_bytes(&rand::random());
-        key.to_pkcs8_pem(LineEnding::LF).map(|pem| pem.to_string()).unwrap_or_default()
+        key.to_pkcs8_pem(LineEnding::LF)
+            .map(|pem| pem.to_string())
+            .unwrap_or_default()
     };
     let pem = match source {
         Source::Given(secret) => secret.expose().to_owned(),
         Source::Generated(path) => load_or_make(path, fresh)?,
     };
-    SigningKey::from_pkcs8_pem(&pem).map_err(|error| unusable(format!("no Ed25519 private key in PKCS#8 PEM: {error}")))
+    SigningKey::from_pkcs8_pem(&pem)
+        .map_err(|error| unusable(format!("no Ed25519 private key in PKCS#8 PEM: {error}")))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -144,16 +167,52 @@ impl ServerKeys {
     /// Never: two short texts can be signed.
     #[must_use]
     pub fn issue(&self, server: &ServerName) -> String {
-        let claims = ServerClaims { sub: server.to_string(), aud: SERVER_AUDIENCE.to_owned() };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).expect("two short texts can be signed")
+        let claims = ServerClaims {
+            sub: server.to_string(),
+            aud: SERVER_AUDIENCE.to_owned(),
+        };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+            .expect("two short texts can be signed")
     }
 
     /// Whose credential `token` is.
     #[must_use]
     pub fn verify(&self, token: &str) -> Option<ServerName> {
-        let data = jsonwebtoken::decode::<ServerClaims>(token, &self.decoding, &self.validation).ok()?;
+        let data =
+            jsonwebtoken::decode::<ServerClaims>(token, &self.decoding, &self.validation).ok()?;
         ServerName::new(data.claims.sub).ok()
     }
+}
+
+#[derive(Serialize)]
+struct PlayerClaims<'a> {
+    sub: &'a str,
+    exp: u64,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    party: &'a [String],
+}
+
+/// A player's token for development, signed (HS256) with the development `secret`: good for `life_seconds` from `now`,
+/// for `player` and, as its leader, the other players of `party`.
+///
+/// # Panics
+/// Never: a few texts can be signed.
+#[must_use]
+pub fn development_token(
+    secret: &str,
+    player: &str,
+    party: &[String],
+    now: Timestamp,
+    life_seconds: u64,
+) -> String {
+    let claims = PlayerClaims {
+        sub: player,
+        exp: now.0 / 1_000 + life_seconds,
+        party,
+    };
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
+        .expect("a few texts can be signed")
 }
 
 #[cfg(test)]
@@ -168,7 +227,10 @@ mod tests {
         let token = Source::Generated(dir.path().join("operator-token"));
         let first = secret(&token).unwrap();
         assert_eq!(secret(&token).unwrap(), first);
-        let mode = fs::metadata(dir.path().join("operator-token")).unwrap().permissions().mode();
+        let mode = fs::metadata(dir.path().join("operator-token"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         let source = Source::Generated(dir.path().join("join-key.pem"));
         let key = join_key(&source).unwrap();
@@ -182,7 +244,10 @@ mod tests {
         let source = Source::Generated(dir.path().join("join-key.pem"));
         let error = join_key(&source).unwrap_err().to_string();
         assert!(error.contains("join-key.pem"), "{error}");
-        assert_eq!(fs::read_to_string(dir.path().join("join-key.pem")).unwrap(), "not a key");
+        assert_eq!(
+            fs::read_to_string(dir.path().join("join-key.pem")).unwrap(),
+            "not a key"
+        );
     }
 
     #[test]
@@ -191,7 +256,10 @@ mod tests {
         let server = ServerName::new("arena-1").unwrap();
         let token = keys.issue(&server);
         assert_eq!(keys.verify(&token), Some(server));
-        assert_eq!(ServerKeys::new("another secret of another platform").verify(&token), None);
+        assert_eq!(
+            ServerKeys::new("another secret of another platform").verify(&token),
+            None
+        );
         assert_eq!(keys.verify("not.a.token"), None);
     }
 }

@@ -31,7 +31,7 @@ mod fleets;
 mod refusal;
 mod seats;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod wire;
 
 use refusal::Refusal;

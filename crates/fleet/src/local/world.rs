@@ -339,6 +339,23 @@ impl World {
         Ok(())
     }
 
+    /// Ends every server and wants no more: the end of the platform, not of one fleet.
+    pub(super) fn end_all(&mut self, now: Timestamp) {
+        for fleet in self.fleets.values_mut() {
+            fleet.wanted = 0;
+        }
+        let live = |server: &&Server| !server.record.server.state.is_terminal();
+        let names: Vec<_> = self
+            .servers
+            .values()
+            .filter(live)
+            .map(|server| server.record.server.name.clone())
+            .collect();
+        for name in names {
+            self.enter(&name, GameServerState::Shutdown, now);
+        }
+    }
+
     pub(super) fn replicas(&self, fleet: &FleetName) -> Result<u32, FleetError> {
         self.fleets
             .get(fleet)

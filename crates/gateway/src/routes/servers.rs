@@ -10,7 +10,7 @@ use stadion_client::ProblemKind;
 use stadion_client::wire::{Heartbeats, Match, Redeem, Seat, Verdicts};
 use stadion_core::id::{MatchId, ServerName, SessionId};
 use stadion_core::limits::{HEARTBEATS_PER_CALL_MAX, LATENCY_MAX_MS};
-use stadion_core::matches::{self, MatchEnd};
+use stadion_core::matches::{self, MatchEnd, MatchState};
 use stadion_core::session::{EndReason, Heartbeat};
 use stadion_core::state::Verdict;
 use utoipa_axum::router::OpenApiRouter;
@@ -158,7 +158,10 @@ async fn own_match(
     let id: MatchId = convert::id("match", text)?;
     let found = gateway.0.state.get_match(id).await?;
     if found.state == MatchState::Placing {
-        return Err(Refusal::new(ProblemKind::MatchPlacing, format!("match {id} has no seats yet")));
+        return Err(Refusal::new(
+            ProblemKind::MatchPlacing,
+            format!("match {id} has no seats yet"),
+        ));
     }
     let own = found
         .allocation

@@ -48,7 +48,10 @@ async fn create(
     JsonBody(request): JsonBody<CreateTicket>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Ticket>), Refusal> {
     if gateway.is_draining() {
-        return Err(Refusal::new(ProblemKind::Unavailable, "the platform is stopping"));
+        return Err(Refusal::new(
+            ProblemKind::Unavailable,
+            "the platform is stopping",
+        ));
     }
     let shared = &gateway.0;
     let idempotency = idempotency(&headers, &caller, &request)?;

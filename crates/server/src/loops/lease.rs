@@ -44,7 +44,11 @@ pub async fn keep(
                 }
             }
         }
-        let pause = if held.borrow().is_some() { RENEW_PERIOD } else { WAIT_PERIOD };
+        let pause = if held.borrow().is_some() {
+            RENEW_PERIOD
+        } else {
+            WAIT_PERIOD
+        };
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(pause) => {}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use parking_lot::Mutex;
-use stadion_core::fleet::{Fleet, FleetChange, GameServerState};
+use stadion_core::fleet::{Fleet, GameServerState};
 use stadion_core::id::Region;
 use stadion_core::matches::MatchPlan;
 use stadion_core::matchmaker::{Budget, Plan, Pool, Supply};
@@ -27,8 +27,9 @@ use crate::metrics::Metrics;
 /// Matches of one game mode that may be on their way to a server at once: at 5 ms for a placement this is over
 /// 10,000 matches a second, and a stuck fleet holds back this many only.
 const PLACEMENTS_MAX: usize = 64;
-/// With tickets waiting, the plan is made anew at least this often even if nothing happened: windows widen with time.
-const IDLE_PERIOD: Duration = Duration::from_secs(1);
+/// With tickets waiting, time alone can make a match possible, so the pool is looked at once per interval; but
+/// planning takes at most this share of one core.
+const PLANNING_SHARE: u32 = 4;
 /// Below this many tickets a plan costs less than moving the pool to another thread and back.
 const INLINE_TICKETS_MAX: usize = 1_000;
 
@@ -40,7 +41,11 @@ impl UnderWay {
     fn change(&self, region: &Region, up: bool) {
         let mut regions = self.0.lock();
         let count = regions.entry(region.clone()).or_default();
-        *count = if up { count.saturating_add(1) } else { count.saturating_sub(1) };
+        *count = if up {
+            count.saturating_add(1)
+        } else {
+            count.saturating_sub(1)
+        };
     }
 
     fn of(&self, region: &Region) -> u32 {
@@ -81,9 +86,9 @@ struct Matchmaker {
     parts: Parts,
     mode: GameMode,
     pool: Pool,
-    dirty: bool,
     planned_at: Instant,
     planned_at_clock: Timestamp,
+    plan_took: Duration,
     under_way: usize,
     finished_tx: mpsc::Sender<Finished>,
     placements: TaskTracker,
@@ -120,15 +125,19 @@ pub async fn run(
 }
 
 /// One term of the lease. Ends when the fence turns out to be old.
-async fn term(parts: Parts, mode: GameMode, fence: Fence, placements: TaskTracker) -> Result<(), LoopError> {
+async fn term(
+    parts: Parts,
+    mode: GameMode,
+    fence: Fence,
+    placements: TaskTracker,
+) -> Result<(), LoopError> {
     let mut changes = parts.state.watch();
-    let mut fleet_changes = parts.fleet.watch();
     let (finished_tx, mut finished_rx) = mpsc::channel(PLACEMENTS_MAX);
     let mut maker = Matchmaker {
         pool: Pool::new(mode.clone(), parts.regions.clone()),
-        dirty: true,
         planned_at: Instant::now() - parts.interval,
         planned_at_clock: parts.clock.now(),
+        plan_took: Duration::ZERO,
         under_way: 0,
         finished_tx,
         placements,
@@ -137,18 +146,12 @@ async fn term(parts: Parts, mode: GameMode, fence: Fence, placements: TaskTracke
     };
     maker.reload().await?;
     loop {
-        let pause = if maker.dirty { maker.parts.interval } else { IDLE_PERIOD };
+        let pause = maker.parts.interval.max(maker.plan_took * PLANNING_SHARE);
         tokio::select! {
             change = changes.next() => match change {
                 Some(Change::Ticket(ticket)) => maker.saw(&ticket),
                 Some(Change::Lagged) => maker.reload().await?,
                 Some(_) => {}
-                None => return Ok(()),
-            },
-            change = fleet_changes.next() => match change {
-                Some(FleetChange::Changed(server)) => maker.dirty |= server.state == GameServerState::Ready,
-                Some(FleetChange::Removed(_)) => {}
-                Some(FleetChange::Lagged) => maker.dirty = true,
                 None => return Ok(()),
             },
             Some(finished) = finished_rx.recv() => {
@@ -171,7 +174,6 @@ impl Matchmaker {
             pool.insert(ticket);
         }
         self.pool = pool;
-        self.dirty = true;
         Ok(())
     }
 
@@ -181,7 +183,6 @@ impl Matchmaker {
         }
         if ticket.state == TicketState::Searching {
             self.pool.insert(ticket.clone());
-            self.dirty = true;
         } else {
             drop(self.pool.remove(ticket.id));
         }
@@ -193,9 +194,13 @@ impl Matchmaker {
         let now = self.parts.clock.now();
         match finished.outcome {
             Outcome::Placed(_) => {
-                self.parts.metrics.match_found_delay(now.since_ms(finished.possible_since));
+                self.parts
+                    .metrics
+                    .match_found_delay(now.since_ms(finished.possible_since));
                 for ticket in finished.tickets {
-                    self.parts.metrics.time_to_match(&self.mode.name, ticket.waited_ms(now));
+                    self.parts
+                        .metrics
+                        .time_to_match(&self.mode.name, ticket.waited_ms(now));
                 }
             }
             // Those of its tickets that search are planned again; an abandoned match's come back as changes.
@@ -208,7 +213,6 @@ impl Matchmaker {
             }
             Outcome::Abandoned(_) | Outcome::Fenced => {}
         }
-        self.dirty = true;
         Ok(())
     }
 
@@ -233,20 +237,23 @@ impl Matchmaker {
     }
 
     async fn tick(&mut self, fence: Fence) -> Result<(), LoopError> {
-        let budget = Budget { matches_max: PLACEMENTS_MAX - self.under_way.min(PLACEMENTS_MAX) };
+        let budget = Budget {
+            matches_max: PLACEMENTS_MAX - self.under_way.min(PLACEMENTS_MAX),
+        };
         let supply = self.supply().await?;
         let now = self.parts.clock.now();
         let started = Instant::now();
         let previous = std::mem::replace(&mut self.planned_at_clock, now);
         self.planned_at = started;
-        self.dirty = false;
         if budget.matches_max == 0 {
             return Ok(());
         }
         let plan = self.plan(supply, budget, now).await;
-        self.parts.metrics.tick(&self.mode.name, started.elapsed(), self.pool.len(), &plan);
+        self.plan_took = started.elapsed();
+        self.parts
+            .metrics
+            .tick(&self.mode.name, self.plan_took, self.pool.len(), &plan);
         self.parts.demand.set(&self.mode.name, &plan.unplaced);
-        self.dirty = plan.carry_over;
         for planned in plan.matches {
             self.dispatch(fence, planned, previous);
         }
@@ -270,9 +277,18 @@ impl Matchmaker {
     }
 
     fn dispatch(&mut self, fence: Fence, planned: MatchPlan, previous: Timestamp) {
-        let tickets: Vec<_> = planned.teams.iter().flatten().filter_map(|id| self.pool.remove(*id)).collect();
+        let tickets: Vec<_> = planned
+            .teams
+            .iter()
+            .flatten()
+            .filter_map(|id| self.pool.remove(*id))
+            .collect();
         // It was not possible at the plan before this one, or not before its newest ticket came.
-        let newest = tickets.iter().map(|ticket| ticket.created_at).max().unwrap_or(previous);
+        let newest = tickets
+            .iter()
+            .map(|ticket| ticket.created_at)
+            .max()
+            .unwrap_or(previous);
         let possible_since = previous.max(newest);
         let region = planned.region.clone();
         let (director, under_way) = (self.parts.director.clone(), self.parts.under_way.clone());
@@ -283,7 +299,15 @@ impl Matchmaker {
             let outcome = director.carry_out(fence, planned).await;
             under_way.change(&region, false);
             // The term may be over: then the next one reads everything anew.
-            drop(finished_tx.send(Finished { tickets, possible_since, outcome }).await);
+            drop(
+                finished_tx
+                    .send(Finished {
+                        tickets,
+                        possible_since,
+                        outcome,
+                    })
+                    .await,
+            );
         });
     }
 }

@@ -44,11 +44,16 @@ impl Reaper {
         let now = self.clock.now();
         self.director.resume_all(fence).await?;
         let tickets = self.state.expire_tickets(fence, now).await?;
-        let sessions = self.state.expire_sessions(fence, self.sessions, now).await?;
+        let sessions = self
+            .state
+            .expire_sessions(fence, self.sessions, now)
+            .await?;
         let lost = self.end_matches_without_server().await?;
         let servers = self.return_servers_without_match().await?;
         self.metrics.reaped(tickets, sessions, lost, servers);
-        self.state.purge(fence, now.minus_ms(self.retention_ms)).await?;
+        self.state
+            .purge(fence, now.minus_ms(self.retention_ms))
+            .await?;
         if tickets + sessions + lost + servers > 0 {
             tracing::info!(tickets, sessions, matches = lost, servers, "reaped");
         }
@@ -59,17 +64,28 @@ impl Reaper {
     /// is not in the later list does not exist.
     async fn end_matches_without_server(&self) -> Result<usize, LoopError> {
         let open = self.state.open_matches().await?;
-        let servers: HashMap<_, _> =
-            self.fleet.servers().await?.into_iter().map(|server| (server.name.clone(), server)).collect();
+        let servers: HashMap<_, _> = self
+            .fleet
+            .servers()
+            .await?
+            .into_iter()
+            .map(|server| (server.name.clone(), server))
+            .collect();
         let mut ended = 0;
         for live in open.iter().filter(|m| m.state == MatchState::Live) {
-            let Some(allocation) = &live.allocation else { continue };
-            let serves = servers
-                .get(&allocation.server)
-                .is_some_and(|server| !server.state.is_terminal() && server.match_id == Some(live.id));
+            let Some(allocation) = &live.allocation else {
+                continue;
+            };
+            let serves = servers.get(&allocation.server).is_some_and(|server| {
+                !server.state.is_terminal() && server.match_id == Some(live.id)
+            });
             if !serves {
                 tracing::warn!(match_id = %live.id, server = %allocation.server, "a match lost its game server");
-                match self.state.end_match(live.id, MatchEnd::ServerLost, None, self.clock.now()).await {
+                match self
+                    .state
+                    .end_match(live.id, MatchEnd::ServerLost, None, self.clock.now())
+                    .await
+                {
                     Ok(_) => ended += 1,
                     Err(StateError::WrongState { .. } | StateError::NotFound { .. }) => {}
                     Err(error) => return Err(error.into()),
@@ -84,10 +100,15 @@ impl Reaper {
     async fn return_servers_without_match(&self) -> Result<usize, LoopError> {
         let mut returned = 0;
         for server in self.fleet.servers().await? {
-            let (Some(match_id), GameServerState::Allocated) = (server.match_id, server.state) else { continue };
+            let (Some(match_id), GameServerState::Allocated) = (server.match_id, server.state)
+            else {
+                continue;
+            };
             let over = match self.state.get_match(match_id).await {
                 Ok(found) => match found.state {
-                    MatchState::Ended { .. } => self.clock.now().since_ms(found.changed_at) > GOODBYE_MS,
+                    MatchState::Ended { .. } => {
+                        self.clock.now().since_ms(found.changed_at) > GOODBYE_MS
+                    }
                     MatchState::Abandoned { .. } => true,
                     _ => false,
                 },

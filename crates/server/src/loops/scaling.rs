@@ -25,7 +25,11 @@ impl Demand {
     pub fn set(&self, mode: &GameModeName, unplaced: &std::collections::BTreeMap<Region, u32>) {
         let mut waiting = self.waiting.lock();
         waiting.retain(|(of, _), _| of != mode);
-        waiting.extend(unplaced.iter().map(|(region, matches)| ((mode.clone(), region.clone()), *matches)));
+        waiting.extend(
+            unplaced
+                .iter()
+                .map(|(region, matches)| ((mode.clone(), region.clone()), *matches)),
+        );
         if !unplaced.is_empty() {
             self.poke.notify_one();
         }
@@ -41,14 +45,23 @@ impl Demand {
     /// the fewest seats first, as far as the fleet may still grow.
     fn by_fleet(&self, fleets: &mut [(Arc<FleetSpec>, FleetSize)]) -> HashMap<FleetName, u32> {
         fleets.sort_by(|(a, _), (b, _)| {
-            a.template.max_players.cmp(&b.template.max_players).then_with(|| a.name.cmp(&b.name))
+            a.template
+                .max_players
+                .cmp(&b.template.max_players)
+                .then_with(|| a.name.cmp(&b.name))
         });
         let mut lacking: HashMap<FleetName, u32> = HashMap::new();
         for ((mode, region), matches) in self.waiting.lock().iter() {
             let mut left = *matches;
-            for (spec, size) in fleets.iter().filter(|(spec, _)| spec.region == *region && spec.plays(mode)) {
+            for (spec, size) in fleets
+                .iter()
+                .filter(|(spec, _)| spec.region == *region && spec.plays(mode))
+            {
                 let taken = lacking.entry(spec.name.clone()).or_default();
-                let room = spec.bounds.max_replicas.saturating_sub(size.in_use.saturating_add(*taken));
+                let room = spec
+                    .bounds
+                    .max_replicas
+                    .saturating_sub(size.in_use.saturating_add(*taken));
                 let share = left.min(room);
                 *taken += share;
                 left -= share;
@@ -78,7 +91,14 @@ impl Scaler {
         demand: Arc<Demand>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { fleet, clock, rules, demand, metrics, changed_at: Mutex::default() }
+        Self {
+            fleet,
+            clock,
+            rules,
+            demand,
+            metrics,
+            changed_at: Mutex::default(),
+        }
     }
 
     /// One pass over all fleets.
@@ -93,14 +113,22 @@ impl Scaler {
         for spec in self.fleet.specs() {
             let replicas = self.fleet.replicas(&spec.name).await?;
             self.metrics.replicas(&spec.name, replicas);
-            let own = servers.iter().filter(|server| server.fleet == spec.name).map(AsRef::as_ref);
-            fleets.push((spec, FleetSize::of(replicas, own)));
+            let own = servers
+                .iter()
+                .filter(|server| server.fleet == spec.name)
+                .map(AsRef::as_ref);
+            let size = FleetSize::of(replicas, own);
+            fleets.push((spec, size));
         }
         let lacking = self.demand.by_fleet(&mut fleets);
         for (spec, size) in &fleets {
             let waiting = lacking.get(&spec.name).copied().unwrap_or(0);
             let changed_at = self.changed_at.lock().get(&spec.name).copied();
-            let Some(plan) = scaling::plan(&self.rules, spec.bounds, *size, waiting, changed_at, now) else { continue };
+            let Some(plan) =
+                scaling::plan(&self.rules, spec.bounds, *size, waiting, changed_at, now)
+            else {
+                continue;
+            };
             tracing::info!(fleet = %spec.name, from = size.replicas, to = plan.replicas, reason = ?plan.reason, "scaling");
             self.fleet.scale(&spec.name, plan.replicas).await?;
             self.metrics.scaled(&spec.name, plan.reason);

@@ -1,0 +1,15 @@
+//! Limits that the system puts on the process.
+
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+/// Raises the soft limit of open files to the hard one: every player is one, and the usual soft limit is 1,024.
+pub fn raise_open_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files could not be raised: fewer players can connect");
+    }
+}

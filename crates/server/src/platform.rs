@@ -1,0 +1,476 @@
+//! The composition root: the only place that knows which parts there are, and hands each what it needs.
+
+mod edges;
+mod error;
+mod observe;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use stadion_core::fleet::{Fleet, FleetSpec};
+use stadion_core::state::{Fence, State};
+use stadion_core::time::Clock;
+use stadion_fleet::local::{LocalConfig, LocalFleet, Timing};
+use stadion_state::embedded::{EmbeddedState, Options, Recovery};
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::{Entropy, SystemClock, SystemEntropy};
+use crate::config::Settings;
+use crate::config::written::{FleetKind, StateKind};
+use crate::director::Director;
+use crate::keys::{self, ServerKeys};
+use crate::loops::matchmaking::{self, UnderWay};
+use crate::loops::reaper::Reaper;
+use crate::loops::scaling::{Demand, Scaler};
+use crate::loops::{self, lease};
+use crate::metrics::Metrics;
+use crate::report::{self, Report};
+
+pub use error::PlatformError;
+
+/// Ports of the local SDK servers: below the kernel's ephemeral range (`ip_local_port_range`, from 32,768) and above
+/// the guide's game ports, two thousand for at most a thousand game servers.
+const SDK_PORTS: std::ops::RangeInclusive<u16> = 20_000..=21_999;
+/// Pause between two passes of the reaper: a twelfth of the 60 s after which a session is stale.
+const REAP_PERIOD: Duration = Duration::from_secs(5);
+/// Where a running platform says how to reach it, in its data directory.
+pub const ENDPOINTS_FILE: &str = "endpoints.json";
+
+/// Where a running platform can be reached.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Endpoints {
+    /// For players and game servers.
+    pub gateway: SocketAddr,
+    /// For operators.
+    pub operator: SocketAddr,
+    /// The process.
+    pub pid: u32,
+}
+
+impl Endpoints {
+    /// Those of the platform whose data is in `data_dir`, if one runs or ran there.
+    #[must_use]
+    pub fn read(data_dir: &Path) -> Option<Self> {
+        let text = std::fs::read_to_string(data_dir.join(ENDPOINTS_FILE)).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+}
+
+/// The parts that everything else is made of.
+#[derive(Clone)]
+pub struct Parts {
+    /// The state.
+    pub state: Arc<dyn State>,
+    /// The fleets.
+    pub fleet: Arc<dyn Fleet>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+}
+
+/// A running platform.
+pub struct Platform {
+    /// Its parts.
+    pub parts: Parts,
+    /// Where it can be reached.
+    pub endpoints: Endpoints,
+    /// What was found in the data directory.
+    pub recovery: Recovery,
+    local: Arc<LocalFleet>,
+    settings: Arc<Settings>,
+    gateway: stadion_gateway::Gateway,
+    tasks: JoinSet<&'static str>,
+    /// Loops end before the edges, and the edges before the fleet.
+    loops: CancellationToken,
+    edges: CancellationToken,
+    servers: CancellationToken,
+}
+
+/// Starts everything; when it returns, both edges answer.
+///
+/// # Errors
+/// What could not be opened, bound or started, and what to do about it. Nothing is left running then.
+pub async fn start(settings: Settings) -> Result<Platform, PlatformError> {
+    let settings = Arc::new(settings);
+    if settings.state != StateKind::Embedded {
+        return Err(PlatformError::NotBuilt {
+            key: "state.kind",
+            value: "redis",
+            instead: "embedded",
+        });
+    }
+    if settings.fleet != FleetKind::Local {
+        return Err(PlatformError::NotBuilt {
+            key: "fleet.kind",
+            value: "agones",
+            instead: "local",
+        });
+    }
+    std::fs::create_dir_all(&settings.data_dir).map_err(|source| PlatformError::DataDir {
+        path: settings.data_dir.clone(),
+        source,
+    })?;
+    let (state, recovery) =
+        EmbeddedState::open(&settings.data_dir.join("state"), Options::default())?;
+    let gateway_listener = bind("gateway.listen", settings.gateway.listen).await?;
+    let operator_listener =
+        bind("gateway.operator_listen", settings.gateway.operator_listen).await?;
+    let endpoints = Endpoints {
+        gateway: local_addr(&gateway_listener)?,
+        operator: local_addr(&operator_listener)?,
+        pid: std::process::id(),
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let server_keys = Arc::new(ServerKeys::new(&keys::secret(
+        &settings.auth.server_secret,
+    )?));
+    let local = Arc::new(
+        open_fleet(
+            &settings,
+            endpoints.gateway,
+            clock.clone(),
+            server_keys.clone(),
+        )
+        .await?,
+    );
+    let modes: Vec<_> = settings
+        .game_modes
+        .iter()
+        .map(|mode| mode.name.clone())
+        .collect();
+    let parts = Parts {
+        state,
+        fleet: local.clone(),
+        clock,
+        entropy: Arc::new(SystemEntropy),
+        metrics: Arc::new(Metrics::new(
+            env!("CARGO_PKG_VERSION"),
+            &settings.regions,
+            &modes,
+        )),
+    };
+    let gateway = edges::gateway(&settings, &parts, server_keys)?;
+    let operator = edges::operator(&settings, &parts)?;
+    let mut platform = Platform {
+        parts,
+        endpoints,
+        recovery,
+        local,
+        settings,
+        gateway: gateway.clone(),
+        tasks: JoinSet::new(),
+        loops: CancellationToken::new(),
+        edges: CancellationToken::new(),
+        servers: CancellationToken::new(),
+    };
+    platform.start_edges(gateway, gateway_listener, operator, operator_listener);
+    platform.start_loops().await?;
+    platform.write_endpoints()?;
+    Ok(platform)
+}
+
+async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, PlatformError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| PlatformError::Bind {
+            key,
+            address,
+            source,
+        })
+}
+
+fn local_addr(listener: &TcpListener) -> Result<SocketAddr, PlatformError> {
+    listener.local_addr().map_err(PlatformError::Socket)
+}
+
+/// The address that a process of this machine reaches `listen` at.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
+        known => known.ip(),
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+async fn open_fleet(
+    settings: &Settings,
+    gateway: SocketAddr,
+    clock: Arc<dyn Clock>,
+    server_keys: Arc<ServerKeys>,
+) -> Result<LocalFleet, PlatformError> {
+    let program = std::env::current_exe().map_err(PlatformError::OwnProgram)?;
+    let with_command = |spec: &FleetSpec| {
+        let mut spec = spec.clone();
+        if spec.template.command.is_empty() {
+            spec.template.command = vec![program.display().to_string(), "arena-server".into()];
+        }
+        Arc::new(spec)
+    };
+    let url = format!("http://{}", reachable(gateway));
+    let config = LocalConfig {
+        data_dir: settings.data_dir.clone(),
+        address: settings.networking.address.clone(),
+        fleets: settings
+            .fleets
+            .iter()
+            .map(|fleet| with_command(&fleet.spec))
+            .collect(),
+        game_ports: settings.networking.ports.clone(),
+        sdk_ports: SDK_PORTS,
+        timing: Timing::default(),
+        clock,
+        random: Arc::new(rand::random::<u64>),
+        env: Arc::new(move |server, _spec| {
+            let token = server_keys.issue(server);
+            [
+                ("STADION_URL".to_owned(), url.clone()),
+                ("STADION_SERVER_TOKEN".to_owned(), token),
+            ]
+            .into()
+        }),
+    };
+    Ok(LocalFleet::open(config).await?)
+}
+
+impl Platform {
+    fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(async move {
+            task.await;
+            name
+        });
+    }
+
+    fn start_edges(
+        &mut self,
+        gateway: stadion_gateway::Gateway,
+        gateway_listener: TcpListener,
+        operator: axum::Router,
+        operator_listener: TcpListener,
+    ) {
+        let stop = self.edges.clone();
+        self.spawn("gateway", async move {
+            if let Err(error) = gateway.serve(gateway_listener, stop).await {
+                tracing::error!(%error, "the gateway failed");
+            }
+        });
+        let stop = self.edges.clone();
+        self.spawn("operator edge", async move {
+            let served = axum::serve(operator_listener, operator)
+                .with_graceful_shutdown(stop.cancelled_owned())
+                .await;
+            if let Err(error) = served {
+                tracing::error!(%error, "the operator edge failed");
+            }
+        });
+        let (fleet, stop) = (self.local.clone(), self.servers.clone());
+        self.spawn("fleet", async move { fleet.run(stop).await });
+    }
+
+    async fn start_loops(&mut self) -> Result<(), PlatformError> {
+        let Parts {
+            state,
+            fleet,
+            clock,
+            entropy,
+            metrics,
+        } = self.parts.clone();
+        let settings = self.settings.clone();
+        let director = Arc::new(Director::new(
+            state.clone(),
+            fleet.clone(),
+            clock.clone(),
+            entropy,
+            metrics.clone(),
+            settings.matchmaking.placement_timeout_ms,
+        ));
+        let (held, lease) = watch::channel(None);
+        // The data directory has one user at a time, so whoever has it is the holder that it always had.
+        let keeper = lease::keep(
+            state.clone(),
+            clock.clone(),
+            "embedded".into(),
+            held,
+            self.loops.clone(),
+        );
+        self.spawn("lease", keeper);
+        let open = state.open_matches().await?;
+        let follow = observe::follow(state.clone(), metrics.clone(), open, self.servers.clone());
+        self.spawn("observer", follow);
+
+        let demand = Arc::new(Demand::default());
+        let parts = matchmaking::Parts {
+            state: state.clone(),
+            fleet: fleet.clone(),
+            director: director.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            demand: demand.clone(),
+            under_way: Arc::new(UnderWay::default()),
+            regions: settings.regions.clone(),
+            interval: Duration::from_millis(settings.matchmaking.interval_ms),
+        };
+        for mode in settings.game_modes.clone() {
+            let run = matchmaking::run(parts.clone(), mode, lease.clone(), self.loops.clone());
+            self.spawn("matchmaker", async move {
+                if let Err(error) = run.await {
+                    tracing::error!(%error, "a matchmaker failed");
+                }
+            });
+        }
+        let rules = settings.scaling.rules;
+        let scaler = Arc::new(Scaler::new(
+            fleet.clone(),
+            clock.clone(),
+            rules,
+            demand.clone(),
+            metrics.clone(),
+        ));
+        let period = Duration::from_millis(settings.scaling.interval_ms);
+        self.spawn_loop("scaling", period, demand.poke(), &lease, move |_| {
+            let scaler = scaler.clone();
+            async move { scaler.pass().await }
+        });
+        let reaper = Arc::new(Reaper {
+            state,
+            fleet,
+            director,
+            clock,
+            metrics,
+            sessions: settings.sessions,
+            retention_ms: settings.retention_ms,
+        });
+        self.spawn_loop(
+            "reaper",
+            REAP_PERIOD,
+            Arc::default(),
+            &lease,
+            move |fence| {
+                let reaper = reaper.clone();
+                async move { reaper.pass(fence).await }
+            },
+        );
+        Ok(())
+    }
+
+    /// A loop that works while the lease is held.
+    fn spawn_loop<F, Fut>(
+        &mut self,
+        name: &'static str,
+        period: Duration,
+        poke: Arc<Notify>,
+        lease: &watch::Receiver<Option<Fence>>,
+        mut pass: F,
+    ) where
+        F: FnMut(Fence) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), loops::LoopError>> + Send + 'static,
+    {
+        let mut lease = lease.clone();
+        let (metrics, stop) = (self.parts.metrics.clone(), self.loops.clone());
+        self.spawn(name, async move {
+            // The first pass waits for the first lease, or it would come a whole period late.
+            tokio::select! {
+                () = stop.cancelled() => return,
+                held = lease.wait_for(Option::is_some) => drop(held),
+            }
+            loops::run(name, period, poke, metrics, stop, || {
+                let fence = *lease.borrow();
+                let pass = fence.map(&mut pass);
+                async move {
+                    match pass {
+                        Some(pass) => pass.await,
+                        None => Ok(()),
+                    }
+                }
+            })
+            .await;
+        });
+    }
+
+    fn write_endpoints(&self) -> Result<(), PlatformError> {
+        let path = self.settings.data_dir.join(ENDPOINTS_FILE);
+        let text = serde_json::to_string(&self.endpoints).expect("three plain fields");
+        std::fs::write(&path, text).map_err(|source| PlatformError::DataDir { path, source })
+    }
+
+    /// The settings it runs with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The report as of now.
+    ///
+    /// # Errors
+    /// When state or fleet do not answer.
+    pub async fn report(&self) -> Result<Report, PlatformError> {
+        let Parts {
+            state,
+            fleet,
+            clock,
+            metrics,
+            ..
+        } = &self.parts;
+        let modes = &self.settings.game_modes;
+        Ok(report::gather(state.as_ref(), fleet.as_ref(), metrics, modes, clock.now()).await?)
+    }
+
+    /// Waits until a part that must live has died, and names it.
+    pub async fn died(&mut self) -> PlatformError {
+        match self.tasks.join_next().await {
+            Some(Ok(name)) => PlatformError::Died { name },
+            Some(Err(error)) => PlatformError::Panicked {
+                why: error.to_string(),
+            },
+            None => PlatformError::Died { name: "everything" },
+        }
+    }
+
+    /// Stops in order: no new tickets and matches, then up to `drain` for the live matches to end by themselves (or
+    /// until `hurry`), then the game servers, then the edges.
+    pub async fn stop(mut self, drain: Duration, hurry: impl Future<Output = ()>) {
+        self.gateway.drain();
+        self.loops.cancel();
+        let drained = async {
+            while self
+                .parts
+                .state
+                .counts()
+                .await
+                .is_ok_and(|counts| counts.matches_open > 0)
+            {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::select! {
+            () = drained => {}
+            () = tokio::time::sleep(drain) => tracing::warn!("live matches did not end in time and are cut off"),
+            () = hurry => {}
+        }
+        if let Err(error) = self.local.end_all().await {
+            tracing::warn!(%error, "game servers may go on running");
+        }
+        self.edges.cancel();
+        self.servers.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        drop(std::fs::remove_file(
+            self.settings.data_dir.join(ENDPOINTS_FILE),
+        ));
+    }
+
+    /// Where its data is.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.settings.data_dir.clone()
+    }
+}

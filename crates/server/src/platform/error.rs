@@ -1,0 +1,96 @@
+//! Why a platform did not start, or stopped.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Why a platform did not start, or stopped. The texts name the next step, because the person who reads them is the
+/// one who can take it.
+#[derive(Debug, thiserror::Error)]
+pub enum PlatformError {
+    /// A backend of the configuration that this version does not have.
+    #[error("{key}: {value} is not in this version yet; use {instead}")]
+    NotBuilt {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: &'static str,
+        /// What works.
+        instead: &'static str,
+    },
+    /// The data directory cannot be used.
+    #[error("data_dir: {path}: {source}", path = path.display())]
+    DataDir {
+        /// Which path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A listener's address is taken or not ours.
+    #[error("{key}: cannot listen on {address}: {source}{hint}", hint = in_use_hint(source))]
+    Bind {
+        /// The key.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// A socket failed in a way that sockets do not.
+    #[error("a listener has no address: {0}")]
+    Socket(io::Error),
+    /// The log could not be opened.
+    #[error("logging: {0}")]
+    Logging(io::Error),
+    /// The running program cannot be found, so it cannot start its own game servers.
+    #[error("cannot find the running program: {0}; set `command` of the fleets")]
+    OwnProgram(io::Error),
+    /// The state did not open.
+    #[error(transparent)]
+    State(#[from] stadion_state::embedded::OpenError),
+    /// The state did not answer.
+    #[error(transparent)]
+    StateCall(#[from] stadion_core::state::StateError),
+    /// The fleet did not open.
+    #[error(transparent)]
+    Fleet(#[from] stadion_fleet::local::LocalFleetError),
+    /// The fleet did not answer.
+    #[error(transparent)]
+    FleetCall(#[from] stadion_core::fleet::FleetError),
+    /// State or fleet did not answer for the report.
+    #[error(transparent)]
+    Report(#[from] crate::report::ReportError),
+    /// A key or secret could not be had.
+    #[error(transparent)]
+    Key(#[from] keys::KeyError),
+    /// A key for players' tokens is none.
+    #[error("auth.player_keys: {0}")]
+    PlayerKey(String),
+    /// A part that must live ended.
+    #[error("{name} ended, and the platform cannot live without it")]
+    Died {
+        /// Which.
+        name: &'static str,
+    },
+    /// A part broke a promise to itself.
+    #[error("a part of the platform failed: {why}")]
+    Panicked {
+        /// What it said.
+        why: String,
+    },
+}
+
+use crate::keys;
+
+fn in_use_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; another program has it: stop that one, or choose another port"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 belong to the superuser: choose a higher one"
+        }
+        io::ErrorKind::AddrNotAvailable => "; no interface of this machine has that address",
+        _ => "",
+    }
+}

@@ -1,0 +1,312 @@
+//! The saga and the reaper against a real store and a fleet whose faults can be switched on.
+
+use std::sync::Arc;
+
+use stadion_core::fleet::{AllocationRequest, Fleet};
+use stadion_core::id::TicketId;
+use stadion_core::matches::{AbandonReason, MatchEnd, MatchPlan, MatchState};
+use stadion_core::session::SessionRules;
+use stadion_core::state::{Fence, Filter, State};
+use stadion_core::ticket::{CancelReason, TicketState};
+use stadion_core::time::{Clock, Timestamp};
+use stadion_server::clock::SystemEntropy;
+use stadion_server::director::{Director, Outcome};
+use stadion_server::loops::reaper::{GOODBYE_MS, Reaper};
+use stadion_server::metrics::Metrics;
+use stadion_state::embedded::{EmbeddedState, Options};
+use stadion_testkit::build::{fleet_spec, mode, mode_name, new_match, new_ticket, region};
+use stadion_testkit::fleet::{FakeFleet, Fault};
+use stadion_testkit::wait::wait_until;
+use tempfile::TempDir;
+
+/// A clock that moves with the runtime's, which these tests pause.
+struct Paused(tokio::time::Instant);
+
+impl Clock for Paused {
+    fn now(&self) -> Timestamp {
+        Timestamp(1_800_000_000_000).plus_ms(u64::try_from(self.0.elapsed().as_millis()).unwrap())
+    }
+}
+
+const PLACEMENT_TIMEOUT_MS: u64 = 5_000;
+
+struct Scene {
+    state: Arc<EmbeddedState>,
+    fleet: Arc<FakeFleet>,
+    director: Arc<Director>,
+    reaper: Reaper,
+    clock: Arc<dyn Clock>,
+    fence: Fence,
+    _dir: TempDir,
+}
+
+async fn scene(servers: u32) -> Scene {
+    let dir = tempfile::tempdir().unwrap();
+    let (state, _) = EmbeddedState::open(dir.path(), Options::default()).unwrap();
+    let mut spec = fleet_spec("arena");
+    spec.bounds.min_replicas = servers;
+    let fleet = FakeFleet::new(vec![spec]);
+    let clock: Arc<dyn Clock> = Arc::new(Paused(tokio::time::Instant::now()));
+    let metrics = Arc::new(Metrics::new("test", &[region("eu")], &[mode_name("duel")]));
+    let director = Arc::new(Director::new(
+        state.clone(),
+        fleet.clone(),
+        clock.clone(),
+        Arc::new(SystemEntropy),
+        metrics.clone(),
+        PLACEMENT_TIMEOUT_MS,
+    ));
+    let reaper = Reaper {
+        state: state.clone(),
+        fleet: fleet.clone(),
+        director: director.clone(),
+        clock: clock.clone(),
+        metrics,
+        sessions: SessionRules::default(),
+        retention_ms: 3_600_000,
+    };
+    let fence = state
+        .lease("test", 60_000, clock.now())
+        .await
+        .unwrap()
+        .unwrap();
+    Scene {
+        state,
+        fleet,
+        director,
+        reaper,
+        clock,
+        fence,
+        _dir: dir,
+    }
+}
+
+impl Scene {
+    async fn two_tickets(&self) -> Vec<TicketId> {
+        let mut ids = Vec::new();
+        for player in ["anna", "bert"] {
+            let created = self
+                .state
+                .create_ticket(new_ticket(&[player], self.clock.now()), self.clock.now())
+                .await;
+            ids.push(created.unwrap().ticket.id);
+        }
+        ids
+    }
+
+    fn plan(&self, tickets: &[TicketId]) -> MatchPlan {
+        new_match(tickets, self.clock.now()).plan
+    }
+
+    async fn states(&self, tickets: &[TicketId]) -> Vec<&'static str> {
+        let mut states = Vec::new();
+        for id in tickets {
+            states.push(self.state.ticket(*id).await.unwrap().state.as_str());
+        }
+        states
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_ends_in_a_live_match_with_a_seat_for_everybody() {
+    let scene = scene(1).await;
+    let tickets = scene.two_tickets().await;
+    let Outcome::Placed(id) = scene
+        .director
+        .carry_out(scene.fence, scene.plan(&tickets))
+        .await
+    else {
+        panic!("not placed");
+    };
+    let live = scene.state.get_match(id).await.unwrap();
+    assert_eq!(live.state, MatchState::Live);
+    assert_eq!(scene.states(&tickets).await, ["completed", "completed"]);
+    let filter = Filter {
+        match_id: Some(id),
+        ..Filter::default()
+    };
+    let sessions = scene.state.sessions(&filter).await.unwrap();
+    let server = scene.fleet.server_of(id).unwrap().name.clone();
+    assert_eq!(sessions.len(), 2);
+    assert!(sessions.iter().all(|session| session.server == server));
+}
+
+#[tokio::test(start_paused = true)]
+async fn i1_a_plan_with_a_stale_ticket_changes_nothing() {
+    let scene = scene(1).await;
+    let tickets = scene.two_tickets().await;
+    scene
+        .state
+        .cancel_ticket(tickets[1], CancelReason::Requested, scene.clock.now())
+        .await
+        .unwrap();
+    let outcome = scene
+        .director
+        .carry_out(scene.fence, scene.plan(&tickets))
+        .await;
+    assert_eq!(outcome, Outcome::Stale(tickets[1]));
+    assert_eq!(scene.states(&tickets).await, ["searching", "cancelled"]);
+    assert_eq!(scene.fleet.allocations(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn i2_without_a_server_the_tickets_go_back_with_their_age() {
+    let scene = scene(0).await;
+    let tickets = scene.two_tickets().await;
+    let created_at = scene.state.ticket(tickets[0]).await.unwrap().created_at;
+    tokio::time::advance(std::time::Duration::from_secs(7)).await;
+    let outcome = scene
+        .director
+        .carry_out(scene.fence, scene.plan(&tickets))
+        .await;
+    assert_eq!(outcome, Outcome::Abandoned(AbandonReason::NoCapacity));
+    let ticket = scene.state.ticket(tickets[0]).await.unwrap();
+    assert_eq!(
+        (&ticket.state, ticket.created_at, ticket.requeues),
+        (&TicketState::Searching, created_at, 1)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn i3_a_lost_answer_does_not_allocate_twice() {
+    let scene = scene(2).await;
+    let tickets = scene.two_tickets().await;
+    scene.fleet.set_fault(Fault::LostAnswer);
+    let (director, plan, fence) = (scene.director.clone(), scene.plan(&tickets), scene.fence);
+    let placing = tokio::spawn(async move { director.carry_out(fence, plan).await });
+    wait_until("the allocation whose answer is lost", async || {
+        (scene.fleet.allocations() == 1).then_some(())
+    })
+    .await;
+    scene.fleet.set_fault(Fault::None);
+    assert!(matches!(placing.await.unwrap(), Outcome::Placed(_)));
+    assert_eq!(scene.fleet.allocations(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn i4_a_server_allocated_without_an_answer_is_returned_when_the_match_is_given_up() {
+    let scene = scene(1).await;
+    let tickets = scene.two_tickets().await;
+    scene.fleet.set_fault(Fault::LostAnswer);
+    let outcome = scene
+        .director
+        .carry_out(scene.fence, scene.plan(&tickets))
+        .await;
+    assert_eq!(outcome, Outcome::Abandoned(AbandonReason::PlacementTimeout));
+    assert_eq!(scene.states(&tickets).await, ["searching", "searching"]);
+    scene.fleet.set_fault(Fault::None);
+    scene.reaper.pass(scene.fence).await.unwrap();
+    let servers = scene.fleet.servers().await.unwrap();
+    assert!(
+        servers.iter().all(|server| server.match_id.is_none()),
+        "{servers:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn i4_a_server_for_a_match_that_never_was_is_returned() {
+    let scene = scene(1).await;
+    let never = new_match(&[], scene.clock.now());
+    let request = AllocationRequest {
+        match_id: never.id,
+        region: never.plan.region,
+        game_mode: mode().name,
+        players: 2,
+        requirements: stadion_core::ticket::Requirements::default(),
+    };
+    scene.fleet.allocate(&request).await.unwrap();
+    scene.reaper.pass(scene.fence).await.unwrap();
+    assert!(scene.fleet.server_of(never.id).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn i4_a_server_that_keeps_its_ended_match_is_returned_after_the_goodbye() {
+    let scene = scene(1).await;
+    let tickets = scene.two_tickets().await;
+    let Outcome::Placed(id) = scene
+        .director
+        .carry_out(scene.fence, scene.plan(&tickets))
+        .await
+    else {
+        panic!("not placed");
+    };
+    scene
+        .state
+        .end_match(id, MatchEnd::Finished, None, scene.clock.now())
+        .await
+        .unwrap();
+    scene.reaper.pass(scene.fence).await.unwrap();
+    assert!(
+        scene.fleet.server_of(id).is_some(),
+        "it may say good-bye first"
+    );
+    tokio::time::advance(std::time::Duration::from_millis(GOODBYE_MS + 1)).await;
+    scene.reaper.pass(scene.fence).await.unwrap();
+    assert!(scene.fleet.server_of(id).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_match_whose_server_crashed_ends_and_frees_its_players() {
+    let scene = scene(1).await;
+    let tickets = scene.two_tickets().await;
+    let Outcome::Placed(id) = scene
+        .director
+        .carry_out(scene.fence, scene.plan(&tickets))
+        .await
+    else {
+        panic!("not placed");
+    };
+    let server = scene.fleet.server_of(id).unwrap().name.clone();
+    scene.fleet.crash(&server);
+    scene.reaper.pass(scene.fence).await.unwrap();
+    let ended = scene.state.get_match(id).await.unwrap();
+    assert_eq!(
+        ended.state,
+        MatchState::Ended {
+            end: MatchEnd::ServerLost
+        }
+    );
+    scene.two_tickets().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn i2_a_placing_match_that_was_left_behind_is_finished() {
+    let scene = scene(1).await;
+    let tickets = scene.two_tickets().await;
+    let left = new_match(&tickets, scene.clock.now());
+    scene
+        .state
+        .commit_match(scene.fence, left.clone(), scene.clock.now())
+        .await
+        .unwrap();
+    assert_eq!(scene.director.resume_all(scene.fence).await.unwrap(), 1);
+    assert_eq!(
+        scene.state.get_match(left.id).await.unwrap().state,
+        MatchState::Live
+    );
+    assert_eq!(scene.states(&tickets).await, ["completed", "completed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn i9_a_director_without_its_lease_changes_nothing() {
+    let scene = scene(1).await;
+    let tickets = scene.two_tickets().await;
+    tokio::time::advance(std::time::Duration::from_secs(61)).await;
+    let newer = scene
+        .state
+        .lease("another", 60_000, scene.clock.now())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(newer > scene.fence);
+    assert_eq!(
+        scene
+            .director
+            .carry_out(scene.fence, scene.plan(&tickets))
+            .await,
+        Outcome::Fenced
+    );
+    assert_eq!(scene.states(&tickets).await, ["searching", "searching"]);
+    assert_eq!(scene.fleet.allocations(), 0);
+    assert!(scene.reaper.pass(scene.fence).await.is_err());
+}
