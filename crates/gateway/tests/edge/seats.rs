@@ -124,6 +124,20 @@ async fn a_game_server_plays_its_match() {
 }
 
 #[tokio::test]
+async fn a_game_server_that_asks_before_its_match_is_live_is_told_to_ask_again() {
+    let world = World::new().await;
+    let ann = world.player("ann");
+    let first = ann.create_ticket(&duel("ann"), None).await.unwrap();
+    let bob = world.player("bob");
+    let second = bob.create_ticket(&duel("bob"), None).await.unwrap();
+    let game = world.commit(&[&first.ticket_id, &second.ticket_id]).await;
+    let early = world.server(SERVER).get_match(&game.id.to_string()).await;
+    let early = early.unwrap_err();
+    assert_eq!(early.kind(), Some(ProblemKind::MatchPlacing));
+    assert!(early.is_retryable());
+}
+
+#[tokio::test]
 async fn i2_repeating_a_creation_finds_the_first_ticket() {
     let world = World::new().await;
     let ann = world.player("ann");

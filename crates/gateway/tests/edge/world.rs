@@ -136,13 +136,20 @@ impl World {
         lease.unwrap().unwrap()
     }
 
-    /// A duel of these tickets on `server`.
-    pub(crate) async fn place(&self, tickets: &[&str], server: &str) -> Arc<Match> {
+    /// A duel of these tickets, without a server yet.
+    pub(crate) async fn commit(&self, tickets: &[&str]) -> Arc<Match> {
         let tickets: Vec<TicketId> = tickets.iter().map(|id| id.parse().unwrap()).collect();
         let fence = self.fence().await;
         let now = self.clock.now();
         let new = build::new_match(&tickets, now);
-        let game = self.state.commit_match(fence, new, now).await.unwrap();
+        self.state.commit_match(fence, new, now).await.unwrap()
+    }
+
+    /// A duel of these tickets on `server`.
+    pub(crate) async fn place(&self, tickets: &[&str], server: &str) -> Arc<Match> {
+        let game = self.commit(tickets).await;
+        let fence = self.fence().await;
+        let now = self.clock.now();
         let placement = build::placement(&game, server, now);
         let placed = self.state.place_match(fence, game.id, placement, now).await;
         placed.unwrap()
