@@ -26,6 +26,10 @@ const CREATE_PAUSE: Duration = Duration::from_secs(3);
 const CREATE_PAUSE_MAX: Duration = Duration::from_secs(15);
 /// How long the party waits for the rest of its players once one has a seat.
 const FOUND_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a party that stops waits for seats that are on their way: a placement takes about a second.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+/// Attempts to take a ticket back.
+const CANCELS_MAX: u32 = 3;
 
 /// The name of an error in the stats.
 pub(super) fn kind_of(error: &ClientError) -> &'static str {
@@ -71,7 +75,7 @@ impl Party {
         let mut random = StdRng::seed_from_u64(seed);
         let home = Home::draw(&mut random);
         let ids: Vec<String> = (0..size).map(|_| swarm.new_id()).collect();
-        let stop = swarm.stop.child_token();
+        let stop = CancellationToken::new();
         let (sender, notes) = mpsc::channel(NOTES_WAITING);
         let mut members = JoinSet::new();
         let mut players = Vec::with_capacity(size);
@@ -138,7 +142,7 @@ impl Party {
         while missing > 0 {
             let note = tokio::select! {
                 note = self.notes.recv() => note,
-                () = self.stop.cancelled() => return false,
+                () = self.swarm.stop.cancelled() => return false,
             };
             match note {
                 Some((_, Note::Connected)) => missing -= 1,
@@ -180,7 +184,7 @@ impl Party {
                 .count(|stats| *stats.unmatched.entry(reason).or_default() += 1),
         }
         let leaves = self.random.random_bool(self.swarm.params.leave_share);
-        if leaves || self.stop.is_cancelled() {
+        if leaves || self.swarm.stop.is_cancelled() {
             Round::Over
         } else {
             Round::Again
@@ -198,11 +202,8 @@ impl Party {
         };
         let key = format!("{:032x}", self.random.random::<u128>());
         for _ in 0..CREATES_MAX {
-            let created = tokio::select! {
-                created = self.client.create_ticket(&request, Some(&key)) => created,
-                () = self.stop.cancelled() => return None,
-            };
-            let error = match created {
+            // Not to be cut off: an answer that nobody hears is a ticket that nobody takes back.
+            let error = match self.client.create_ticket(&request, Some(&key)).await {
                 Ok(ticket) => return Some(ticket),
                 Err(error) => error,
             };
@@ -225,7 +226,7 @@ impl Party {
             let spread = self.random.random_range(0.75..=1.25);
             tokio::select! {
                 () = sleep(pause.min(CREATE_PAUSE_MAX).mul_f64(spread)) => {}
-                () = self.stop.cancelled() => return None,
+                () = self.swarm.stop.cancelled() => return None,
             }
         }
         None
@@ -234,13 +235,19 @@ impl Party {
     /// Waits for a seat; gives whose came first, or why there is none.
     async fn search(&mut self, ticket: &Ticket) -> Result<usize, String> {
         let mut last = "searching".to_owned();
+        let mut give_up: Option<Instant> = None;
         loop {
             let note = tokio::select! {
                 note = self.notes.recv() => note,
-                () = self.stop.cancelled() => {
-                    if let Err(error) = self.client.cancel_ticket(&ticket.ticket_id).await {
-                        self.swarm.stats.error(format!("cancel:{}", kind_of(&error)));
+                () = self.swarm.stop.cancelled(), if give_up.is_none() => {
+                    if self.cancel(ticket).await {
+                        return Err(last);
                     }
+                    // Too late to take it back: the seats are on their way, and have to be left.
+                    give_up = Some(Instant::now() + STOP_PATIENCE);
+                    continue;
+                }
+                () = sleep_until(give_up.unwrap_or_else(Instant::now)), if give_up.is_some() => {
                     return Err(last);
                 }
             };
@@ -272,18 +279,36 @@ impl Party {
         }
     }
 
-    /// Waits until everybody who found a seat is back.
+    /// Takes the ticket back; `false` when it is not searching any more.
+    async fn cancel(&self, ticket: &Ticket) -> bool {
+        for _ in 0..CANCELS_MAX {
+            match self.client.cancel_ticket(&ticket.ticket_id).await {
+                Ok(_) => return true,
+                Err(error) if error.is_retryable() => {
+                    self.swarm
+                        .stats
+                        .error(format!("cancel:{}", kind_of(&error)));
+                    sleep(CREATE_PAUSE).await;
+                }
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
+    /// Waits until everybody who found a seat is back, or has a seat to be left.
     async fn play(&mut self, first: usize) {
         let mut found = vec![false; self.ids.len()];
         let mut playing = 1_usize;
         if let Some(found) = found.get_mut(first) {
             *found = true;
         }
-        let late = Instant::now() + FOUND_PATIENCE;
+        let mut late = Instant::now() + FOUND_PATIENCE;
         let mut late_counted = false;
+        let mut stopping = false;
         loop {
             let missing = found.iter().filter(|found| !**found).count();
-            if playing == 0 && (missing == 0 || late_counted) {
+            if (playing == 0 || stopping) && (missing == 0 || late_counted) {
                 return;
             }
             let note = tokio::select! {
@@ -295,7 +320,11 @@ impl Party {
                     }
                     continue;
                 }
-                () = self.stop.cancelled() => return,
+                () = self.swarm.stop.cancelled(), if !stopping => {
+                    stopping = true;
+                    late = late.min(Instant::now() + STOP_PATIENCE);
+                    continue;
+                }
             };
             match note {
                 Some((index, Note::Found)) => {
