@@ -95,7 +95,6 @@ impl fmt::Debug for OperatorParts {
 }
 
 /// The routes of the edge.
-#[must_use]
 pub fn router(parts: OperatorParts) -> Router {
     let (guarded, api) = documented().split_for_parts();
     let guard = middleware::from_fn_with_state(parts.clone(), authenticate);

@@ -23,11 +23,11 @@ const RETRY_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// An answer that is a problem.
 #[derive(Debug)]
-pub(super) struct Refusal(ProblemKind, Problem);
+pub(super) struct Refusal(ProblemKind, Box<Problem>);
 
 impl Refusal {
     pub(super) fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        Self(kind, Problem::new(kind, detail))
+        Self(kind, Box::new(Problem::new(kind, detail)))
     }
 }
 
@@ -36,7 +36,7 @@ impl IntoResponse for Refusal {
         let Self(kind, problem) = self;
         let status =
             StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(problem)).into_response();
+        let mut response = (status, Json(*problem)).into_response();
         let problem = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(CONTENT_TYPE, problem);
         if kind.is_retryable() {

@@ -66,7 +66,11 @@ impl Edge {
         let app = router(OperatorParts {
             state: state.clone(),
             fleet: fleet.clone(),
-            metrics: Arc::new(Metrics::new("0.0.0", &regions, &[mode.name.clone()])),
+            metrics: Arc::new(Metrics::new(
+                "0.0.0",
+                &regions,
+                std::slice::from_ref(&mode.name),
+            )),
             clock: Arc::new(ManualClock::new(NOW)),
             modes: Arc::from([mode]),
             token: TOKEN.into(),
