@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::world::{World, duel, gateway, token, wide};
 
 /// Creates and cancels tickets of `name` until the player has `events` events more (an even number).
-async fn make(world: &World, name: &str, events: usize) {
+pub(crate) async fn make(world: &World, name: &str, events: usize) {
     for _ in 0..events / 2 {
         let now = world.clock.now();
         let new = build::new_ticket(&[name], now);
@@ -33,7 +33,7 @@ async fn make(world: &World, name: &str, events: usize) {
     }
 }
 
-async fn number(events: &mut Events) -> u64 {
+pub(crate) async fn number(events: &mut Events) -> u64 {
     match events.next().await.unwrap() {
         Update::Event(event) => event.number,
         Update::Gap { from, to } => panic!("unexpected gap {from}..={to}"),

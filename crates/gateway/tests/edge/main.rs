@@ -2,6 +2,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "part of tests only")]
 
 mod connect;
+mod faults;
 mod golden;
 mod limits;
 mod problems;

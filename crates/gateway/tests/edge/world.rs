@@ -96,11 +96,20 @@ impl World {
     }
 
     pub(crate) async fn with(limits: Limits, observer: Arc<dyn GatewayObserver>) -> Self {
+        Self::over(|state| state, limits, observer).await
+    }
+
+    /// With something between the gateway and the state.
+    pub(crate) async fn over<S: State>(
+        between: impl FnOnce(Arc<EmbeddedState>) -> Arc<S>,
+        limits: Limits,
+        observer: Arc<dyn GatewayObserver>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (state, _) = EmbeddedState::open(dir.path(), Options::default()).unwrap();
         let clock = Arc::new(ManualClock::new(NOW));
-        let as_state: Arc<dyn State> = state.clone();
-        let gateway = gateway(as_state, clock.clone(), limits, observer);
+        let seen = between(state.clone());
+        let gateway = gateway(seen, clock.clone(), limits, observer);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
