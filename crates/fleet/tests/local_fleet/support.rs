@@ -317,6 +317,7 @@ pub(crate) fn eventually(mut is_so: impl FnMut() -> bool) {
     let looked = runtime.block_on(async {
         tokio::time::timeout(PATIENCE, async {
             while !is_so() {
+                // polls: what no channel tells
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         })

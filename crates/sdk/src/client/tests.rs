@@ -160,14 +160,13 @@ async fn every_call_reaches_the_server() {
 
 #[tokio::test]
 async fn the_server_may_start_after_the_client() {
-    let fake = Fake::new();
-    let (address, first) = fake.serve(anywhere()).await;
-    first.abort();
-    drop(first.await);
+    let closed = TcpListener::bind(anywhere()).await.unwrap();
+    let address = closed.local_addr().unwrap();
     let late = tokio::spawn(async move { Sdk::connect("127.0.0.1", address.port()).await });
-    // Let the first attempt fail before the server comes.
-    sleep(RETRY_PAUSE * 2).await;
-    let (_, server) = fake.serve(address).await;
+    // The first attempt meets a closed door.
+    drop(timeout(PATIENCE, closed.accept()).await.unwrap().unwrap());
+    drop(closed);
+    let (_, server) = Fake::new().serve(address).await;
     timeout(PATIENCE, late).await.unwrap().unwrap().unwrap();
     server.abort();
 }

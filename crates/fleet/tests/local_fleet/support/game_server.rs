@@ -5,7 +5,7 @@ use std::time::Duration;
 use stadion_sdk::Sdk;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::{SHUTDOWN_MATCH, match_id};
 
@@ -78,9 +78,10 @@ async fn grpc() {
 
 async fn rest() {
     post("/ready").await;
+    let mut beat = tokio::time::interval(Duration::from_millis(200));
     loop {
+        beat.tick().await;
         post("/health").await;
-        sleep(Duration::from_millis(200)).await;
     }
 }
 
