@@ -260,5 +260,29 @@ fn a_program_that_cannot_be_run_is_tried_again_and_leaves_nothing() {
     assert!(!host.record(&first).exists());
 }
 
+#[test]
+fn i3_an_allocation_that_cannot_be_written_down_did_not_happen() {
+    let host = Host::new("unwritten");
+    let mut stadion = host.start(vec![spec("grpc", 1)]);
+    let server = stadion.wait(|servers| ready(servers, 1)).remove(0);
+    // A directory where the next record is to be written.
+    let in_the_way = host.record(&server.name).with_extension("json.next");
+    std::fs::create_dir(&in_the_way).unwrap();
+    let failed = stadion.block_on(|fleet| async move { fleet.allocate(&request(1)).await });
+    assert!(
+        matches!(failed, Err(FleetError::Unavailable(_))),
+        "{failed:?}"
+    );
+    assert_eq!(stadion.servers()[0].state, GameServerState::Ready);
+    std::fs::remove_dir(&in_the_way).unwrap();
+    let given = stadion.block_on(|fleet| async move { fleet.allocate(&request(2)).await.unwrap() });
+    assert_eq!(given.server, server.name);
+    let record = std::fs::read_to_string(host.record(&server.name)).unwrap();
+    assert!(
+        record.contains(&match_id(2).to_string()) && !record.contains(&match_id(1).to_string()),
+        "{record}"
+    );
+}
+
 /// Longest wait for anything in these tests.
 const PATIENCE: Duration = Duration::from_secs(60);
