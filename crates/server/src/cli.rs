@@ -18,7 +18,7 @@ pub use operate::{
 pub const OPERATOR_URL: &str = "http://127.0.0.1:9701";
 
 /// Players of a demo unless told otherwise: enough for every game mode, few enough for a laptop.
-const DEMO_PLAYERS: usize = 200;
+const DEMO_PLAYERS: usize = 400;
 
 const LONG_HELP: &str = "\
 Stadion takes players from \"I want to play\" to a running game server: queues, parties, matches, fleets, seats, \
@@ -66,9 +66,9 @@ pub struct Global {
     /// The configuration; without one, everything has a default
     #[arg(long, global = true, value_name = "FILE", env = "STADION_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Where the operator edge of the platform is
-    #[arg(long, global = true, value_name = "URL", env = "STADION_OPERATOR_URL", default_value = OPERATOR_URL)]
-    pub operator_url: String,
+    /// Where the operator edge of the platform is, if not where the one in the data directory says
+    #[arg(long, global = true, value_name = "URL", env = "STADION_OPERATOR_URL")]
+    pub operator_url: Option<String>,
     /// Where the platform keeps its data, and the operator's token
     #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,

@@ -3,6 +3,10 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
+#[expect(
+    clippy::disallowed_types,
+    reason = "tracing-subscriber makes writers of the standard mutex only"
+)]
 use std::sync::Mutex;
 
 use tracing_subscriber::EnvFilter;
@@ -20,10 +24,6 @@ pub fn start(level: &str, json: bool, file: Option<&Path>) -> io::Result<()> {
         None => BoxMakeWriter::new(io::stdout),
         Some(path) => {
             let file = OpenOptions::new().create(true).append(true).open(path)?;
-            #[expect(
-                clippy::disallowed_types,
-                reason = "tracing-subscriber makes writers of the standard mutex only"
-            )]
             BoxMakeWriter::new(Mutex::new(file))
         }
     };

@@ -345,6 +345,7 @@ impl Platform {
             state,
             fleet,
             director,
+            started_at: clock.now(),
             clock,
             metrics,
             sessions: settings.sessions,

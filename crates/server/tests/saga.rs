@@ -1,4 +1,5 @@
 //! The saga and the reaper against a real store and a fleet whose faults can be switched on.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test")]
 
 use std::sync::Arc;
 
@@ -64,6 +65,7 @@ async fn scene(servers: u32) -> Scene {
         metrics,
         sessions: SessionRules::default(),
         retention_ms: 3_600_000,
+        started_at: clock.now(),
     };
     let fence = state
         .lease("test", 60_000, clock.now())

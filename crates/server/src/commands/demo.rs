@@ -51,6 +51,8 @@ pub struct Demo {
     pub keep_data: bool,
     /// Where the data goes, if not where the demo's configuration says.
     pub data_dir: Option<PathBuf>,
+    /// Where the log goes, if not into the data directory.
+    pub log_file: Option<PathBuf>,
 }
 
 /// Why a demo failed.
@@ -186,7 +188,10 @@ pub async fn run(demo: Demo, env: &BTreeMap<String, String>) -> Result<ExitCode,
         source,
     };
     std::fs::create_dir_all(&data_dir).map_err(in_dir)?;
-    let log = data_dir.join("stadion.log");
+    let log = demo
+        .log_file
+        .clone()
+        .unwrap_or_else(|| data_dir.join("stadion.log"));
     logging::start(&settings.logging.level, false, Some(&log)).map_err(PlatformError::Logging)?;
     limits::raise_open_files();
     let mut stops = Stops::new().map_err(PlatformError::Socket)?;
@@ -346,7 +351,7 @@ fn render_players(players: &SwarmStats) -> String {
     let mut text = String::from("As the players saw it\n");
     let mut row = |name: &str, value: String| {
         // Writing to a string does not fail.
-        let _ = writeln!(text, "  {name:<28} {value}");
+        writeln!(text, "  {name:<28} {value}").expect("a string takes everything");
     };
     row("players that came", players.players.to_string());
     row(

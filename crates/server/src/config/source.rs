@@ -11,9 +11,10 @@ use super::shape;
 use super::{Problem, Secret};
 
 /// Variables whose name begins with `STADION_` and that are no configuration.
-pub const OTHER_VARIABLES: [&str; 10] = [
+pub const OTHER_VARIABLES: [&str; 11] = [
     "STADION_CONFIG",
     "STADION_LOG",
+    "STADION_OPERATOR_TOKEN",
     "STADION_OPERATOR_URL",
     "STADION_OUTPUT",
     "STADION_SEED",

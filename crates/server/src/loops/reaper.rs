@@ -7,7 +7,7 @@ use stadion_core::fleet::{Fleet, GameServerState};
 use stadion_core::matches::{MatchEnd, MatchState};
 use stadion_core::session::SessionRules;
 use stadion_core::state::{Fence, State, StateError};
-use stadion_core::time::Clock;
+use stadion_core::time::{Clock, Timestamp};
 
 use super::LoopError;
 use crate::director::Director;
@@ -33,6 +33,8 @@ pub struct Reaper {
     pub sessions: SessionRules,
     /// How long ended things are kept, milliseconds.
     pub retention_ms: u64,
+    /// When this process began: heartbeats that came while none was there to hear them do not count against anybody.
+    pub started_at: Timestamp,
 }
 
 impl Reaper {
@@ -44,10 +46,14 @@ impl Reaper {
         let now = self.clock.now();
         self.director.resume_all(fence).await?;
         let tickets = self.state.expire_tickets(fence, now).await?;
-        let sessions = self
-            .state
-            .expire_sessions(fence, self.sessions, now)
-            .await?;
+        let heard_long_enough = now.since_ms(self.started_at) > self.sessions.stale_after_ms;
+        let sessions = if heard_long_enough {
+            self.state
+                .expire_sessions(fence, self.sessions, now)
+                .await?
+        } else {
+            0
+        };
         let lost = self.end_matches_without_server().await?;
         let servers = self.return_servers_without_match().await?;
         self.metrics.reaped(tickets, sessions, lost, servers);
