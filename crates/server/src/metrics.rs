@@ -69,8 +69,9 @@ pub struct Metrics {
     matches_abandoned: Series<Counter, 1>,
     sessions_live: Gauge,
     sessions_opened: Series<Counter, 1>,
-    sessions_connected: Series<Counter, 1>,
     sessions_ended: Series<Counter, 1>,
+    requests: Series<Histogram, 1, Buckets>,
+    refusals: Series<Counter, 1>,
     websockets: Gauge,
     events_delivered: Counter,
     commit: Histogram,
@@ -160,8 +161,9 @@ impl Metrics {
             matches_abandoned: Series::counter(b, c::MATCHES_ABANDONED),
             sessions_live: plain(b, c::SESSIONS_LIVE, Gauge::default()),
             sessions_opened: Series::counter(b, c::SESSIONS_OPENED),
-            sessions_connected: Series::counter(b, c::SESSIONS_CONNECTED),
             sessions_ended: Series::counter(b, c::SESSIONS_ENDED),
+            requests: Series::histogram(b, c::REQUESTS, c::REQUEST_SECONDS),
+            refusals: Series::counter(b, c::REFUSALS),
             websockets: plain(b, c::WEBSOCKETS, Gauge::default()),
             events_delivered: plain(b, c::EVENTS_DELIVERED, Counter::default()),
             commit: plain_histogram(b, c::COMMIT, c::COMMIT_SECONDS),
@@ -372,16 +374,27 @@ impl Metrics {
         *totals.matches_abandoned.entry(reason).or_default() += 1;
     }
 
-    /// A join token was redeemed.
-    pub fn session_connected(&self, region: &Region) {
-        self.sessions_connected.inc([region.into()]);
-    }
-
     /// A seat was given up.
     pub fn session_ended(&self, end: SeatEnd) {
         let end = seat_end(end);
         self.sessions_ended.inc([end.into()]);
         *self.totals.lock().sessions_ended.entry(end).or_default() += 1;
+    }
+
+    /// The gateway answered a request with `status` after `took`.
+    pub fn answered(&self, status: u16, took: Duration) {
+        let class = match status {
+            ..300 => "2xx",
+            300..400 => "3xx",
+            400..500 => "4xx",
+            _ => "5xx",
+        };
+        self.requests.observe([class.into()], took.as_secs_f64());
+    }
+
+    /// The gateway refused something; `kind` is the end of the problem's type.
+    pub fn refused(&self, kind: &'static str) {
+        self.refusals.inc([kind.into()]);
     }
 
     /// A player's WebSocket was opened.

@@ -20,6 +20,11 @@ pub(super) const WAIT_SECONDS: Buckets = Buckets(&[
     0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0,
 ]);
 
+/// Seconds. An answer from memory takes 0.1 ms, one that waits for the disk some milliseconds; beyond 1 s clients retry.
+pub(super) const REQUEST_SECONDS: Buckets = Buckets(&[
+    0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0,
+]);
+
 /// Seconds. One commit is a write to a log (about 0.1 ms on flash, 10 ms on a spinning disk) or a round trip to Redis.
 pub(super) const COMMIT_SECONDS: Buckets = Buckets(&[
     0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0,
@@ -84,14 +89,16 @@ series! {
         "Sessions that are reserved or active";
     SESSIONS_OPENED: Counter "stadion_sessions_opened_total" ["region"] None,
         "Seats reserved";
-    SESSIONS_CONNECTED: Counter "stadion_sessions_connected_total" ["region"] None,
-        "Seats whose join token was redeemed";
     SESSIONS_ENDED: Counter "stadion_sessions_ended_total" ["end"] None,
         "Seats given up, by how: match_ended, left, server_lost, expired, kicked";
 }
 
 // The machinery.
 series! {
+    REQUESTS: Histogram "stadion_gateway_request_seconds" ["status"] Some("seconds"),
+        "Time that the gateway took to answer, by class of status: 2xx, 3xx, 4xx, 5xx";
+    REFUSALS: Counter "stadion_gateway_refusals_total" ["kind"] None,
+        "Requests and connections refused, by the end of the problem's type";
     WEBSOCKETS: Gauge "stadion_websocket_connections" [] None,
         "Open WebSocket connections of players";
     EVENTS_DELIVERED: Counter "stadion_events_delivered_total" [] None,
