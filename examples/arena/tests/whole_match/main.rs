@@ -1,6 +1,12 @@
 //! A real game server and real players, over real sockets, on a platform that is made up.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of these tests fail like the tests"
+)]
+
 mod edge;
+mod process;
 mod sdk;
 
 use std::net::UdpSocket;
