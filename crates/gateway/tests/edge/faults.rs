@@ -2,25 +2,26 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
 use stadion_client::ProblemKind;
-use stadion_core::event::PlayerEvent;
+use stadion_core::event::{EventKind, PlayerEvent};
 use stadion_core::id::{GameModeName, MatchId, PlayerId, ServerName, SessionId, TicketId};
 use stadion_core::matches::{AbandonReason, Match, MatchEnd, NewMatch, Placement};
 use stadion_core::session::{EndReason, Heartbeat, Session, SessionRules};
 use stadion_core::state::{Change, Counts, Created, Fence, Filter, State, StateError, Verdict};
 use stadion_core::ticket::{CancelReason, NewTicket, Ticket};
 use stadion_core::time::Timestamp;
-use stadion_gateway::{GatewayError, NoObserver};
+use stadion_gateway::{CloseReason, GatewayError, GatewayObserver, Limits, NoObserver};
 use stadion_state::embedded::EmbeddedState;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::connect::{make, number};
+use crate::connect::{by_hand, make, number};
 use crate::world::{World, duel, wide};
 
 /// The embedded state, with faults that the test switches.
@@ -50,9 +51,13 @@ impl Faulty {
     }
 
     async fn world() -> (World, Arc<Self>) {
+        Self::world_with(wide(), Arc::new(NoObserver)).await
+    }
+
+    async fn world_with(limits: Limits, observer: Arc<dyn GatewayObserver>) -> (World, Arc<Self>) {
         let mut faulty = None;
         let between = |state| Arc::clone(faulty.insert(Self::new(state)));
-        let world = World::over(between, wide(), Arc::new(NoObserver)).await;
+        let world = World::over(between, limits, observer).await;
         (world, faulty.unwrap())
     }
 
@@ -183,4 +188,46 @@ async fn a_gateway_that_would_tell_nobody_anything_stops() {
     let ended = world.serving.await.unwrap();
     assert!(matches!(ended, Err(GatewayError::WatchEnded)));
     drop(events);
+}
+
+/// Remembers why the last connection was closed.
+#[derive(Default)]
+struct Last(Mutex<Option<CloseReason>>);
+
+impl GatewayObserver for Last {
+    fn disconnected(&self, reason: CloseReason) {
+        *self.0.lock() = Some(reason);
+    }
+}
+
+#[tokio::test]
+async fn i7_a_client_that_reads_nothing_is_let_go_before_it_costs_much() {
+    /// Far more than the buffers of two sockets hold, at 100 bytes each.
+    const EVENTS_MAX: u64 = 1_000_000;
+    let last = Arc::new(Last::default());
+    let limits = Limits {
+        socket_send_timeout: Duration::from_millis(50),
+        ..wide()
+    };
+    let (world, faulty) = Faulty::world_with(limits, last.clone()).await;
+    let reads_nothing = by_hand(&world, "ann").await;
+    make(&world, "ann", 2).await;
+    for number in 3..EVENTS_MAX {
+        let event = PlayerEvent {
+            player_id: "ann".parse().unwrap(),
+            number,
+            at: Timestamp(0),
+            kind: EventKind::TicketTimedOut {
+                ticket_id: TicketId::from_u128(1),
+            },
+        };
+        let change = Change::Event(Arc::new(event));
+        faulty.inject.send(change).await.unwrap();
+        if last.0.lock().is_some() {
+            break;
+        }
+    }
+    assert_eq!(*last.0.lock(), Some(CloseReason::TooSlow));
+    assert_eq!(world.gateway.connected_players(), 0);
+    drop(reads_nothing);
 }

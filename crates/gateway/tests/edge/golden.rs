@@ -51,7 +51,8 @@ fn problems_are_as_committed() {
          Every error of the player and game server edge is a problem (RFC 9457, `application/problem+json`): `type`, \
          `title`, `status`, `detail`, and where it helps `instance` and `field`. Decide by `type`; `detail` is for people \
          and changes. Where a retry makes sense the answer carries `Retry-After`, in seconds; every creation may be \
-         retried with its `Idempotency-Key`.\n\n\
+         retried with its `Idempotency-Key`. A request whose head has more than 8 KiB or 64 headers, or is no HTTP, \
+         gets a bare 431 or 400.\n\n\
          | `type` | status | retry | what it means | what to do |\n| --- | --- | --- | --- | --- |\n",
     );
     for kind in ProblemKind::ALL {
