@@ -193,7 +193,7 @@ async fn a_server_that_is_stopped_says_goodbye_and_reports() {
     let reach = async |what: &str, holds: fn(&SwarmStats) -> bool| {
         let wait = async {
             while !holds(&swarm.stats()) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await; // polls: the stats of the swarm
             }
         };
         assert!(timeout(PATIENCE, wait).await.is_ok(), "{what}");
