@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use parking_lot::Mutex;
 use stadion_core::event::PlayerEvent;
@@ -69,6 +70,8 @@ type Shard = Mutex<HashMap<PlayerId, Arc<Inbox>>>;
 pub(crate) struct Hub {
     hasher: RandomState,
     shards: Vec<Shard>,
+    /// Set once nobody may stay; who enters after that is shown out at once.
+    closed: OnceLock<CloseReason>,
 }
 
 impl Hub {
@@ -76,6 +79,7 @@ impl Hub {
         Self {
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            closed: OnceLock::new(),
         }
     }
 
@@ -97,6 +101,10 @@ impl Hub {
             .insert(player.clone(), Arc::clone(&inbox));
         if let Some(before) = before {
             before.close(CloseReason::Replaced);
+        }
+        // After entering: `close` sees this inbox, or this sees that it was called.
+        if let Some(reason) = self.closed.get() {
+            inbox.close(*reason);
         }
         Entry {
             hub: self,
@@ -122,8 +130,9 @@ impl Hub {
         self.for_each(|inbox| inbox.put(|waiting| waiting.missed = true));
     }
 
-    /// Closes every connection.
+    /// Closes every connection, those to come too.
     pub(crate) fn close(&self, reason: CloseReason) {
+        self.closed.get_or_init(|| reason);
         self.for_each(|inbox| inbox.close(reason));
     }
 
@@ -185,6 +194,18 @@ mod tests {
         assert_eq!(second.inbox.take().events.len(), 1);
         drop(second);
         assert_eq!(hub.len(), 0);
+    }
+
+    #[test]
+    fn nobody_stays_after_the_end() {
+        let hub = Hub::new();
+        let (ann, bob) = (PlayerId::new("ann").unwrap(), PlayerId::new("bob").unwrap());
+        let before = hub.enter(&ann);
+        hub.close(CloseReason::GoingAway);
+        let after = hub.enter(&bob);
+        for entry in [before, after] {
+            assert_eq!(entry.inbox.take().close, Some(CloseReason::GoingAway));
+        }
     }
 
     #[test]
