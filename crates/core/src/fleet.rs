@@ -108,6 +108,19 @@ pub enum ServerType {
     Tournament,
 }
 
+impl ServerType {
+    /// The name in configurations and in a game server's environment.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Dedicated => "dedicated",
+            Self::Match => "match",
+            Self::Lobby => "lobby",
+            Self::Tournament => "tournament",
+        }
+    }
+}
+
 /// How a game server shows that it is alive; Agones' `spec.health`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {

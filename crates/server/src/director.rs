@@ -15,6 +15,7 @@ use stadion_core::matches::{AbandonReason, Match, MatchPlan, MatchState, NewMatc
 use stadion_core::session::{Session, SessionState};
 use stadion_core::state::{Fence, State, StateError};
 use stadion_core::time::{Clock, Timestamp};
+use tokio::time::Instant;
 
 use crate::clock::Entropy;
 use crate::metrics::Metrics;
@@ -77,12 +78,14 @@ impl Director {
         let Some(_claim) = self.claim(id) else {
             return Outcome::Pending;
         };
-        match self
+        let started = Instant::now();
+        let committed = self
             .state
             .commit_match(fence, NewMatch { id, plan }, now)
-            .await
-        {
-            Ok(committed) => self.place(fence, &committed).await,
+            .await;
+        self.metrics.committed(started.elapsed());
+        match committed {
+            Ok(placing) => self.place(fence, &placing).await,
             Err(StateError::Stale { ticket_id }) => Outcome::Stale(ticket_id),
             Err(StateError::Fenced) => Outcome::Fenced,
             // The commit may have happened: if so, `resume` finds the match.

@@ -3,11 +3,7 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
-#[expect(
-    clippy::disallowed_types,
-    reason = "tracing-subscriber makes writers of the standard mutex only"
-)]
-use std::sync::Mutex;
+use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
@@ -24,7 +20,7 @@ pub fn start(level: &str, json: bool, file: Option<&Path>) -> io::Result<()> {
         None => BoxMakeWriter::new(io::stdout),
         Some(path) => {
             let file = OpenOptions::new().create(true).append(true).open(path)?;
-            BoxMakeWriter::new(Mutex::new(file))
+            BoxMakeWriter::new(Arc::new(file))
         }
     };
     let ansi = file.is_none()

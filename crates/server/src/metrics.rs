@@ -422,18 +422,16 @@ impl Metrics {
         self.tick.observe([mode.into()], took.as_secs_f64());
         let tickets = u64::try_from(tickets).unwrap_or(u64::MAX);
         self.considered.inc_by([mode.into()], tickets);
-        let mut waiting = 0_u32;
         for region in &self.regions {
             let matches = plan.unplaced.get(region).copied().unwrap_or_default();
-            waiting = waiting.saturating_add(matches);
             self.waiting_for_server
                 .set([mode.into(), region.into()], as_usize(matches));
         }
         let mut totals = self.totals.lock();
-        match totals.waiting_for_server.get_mut(mode) {
-            Some(known) => *known = waiting,
+        match totals.waiting.get_mut(mode) {
+            Some(known) => *known = plan.waiting,
             None => {
-                totals.waiting_for_server.insert(mode.clone(), waiting);
+                totals.waiting.insert(mode.clone(), plan.waiting);
             }
         }
     }

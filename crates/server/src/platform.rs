@@ -2,6 +2,7 @@
 
 mod edges;
 mod error;
+mod loops;
 mod observe;
 
 use std::future::Future;
@@ -12,24 +13,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use stadion_core::fleet::{Fleet, FleetSpec};
-use stadion_core::state::{Fence, State};
+use stadion_core::state::State;
 use stadion_core::time::Clock;
 use stadion_fleet::local::{LocalConfig, LocalFleet, Timing};
 use stadion_state::embedded::{EmbeddedState, Options, Recovery};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Entropy, SystemClock, SystemEntropy};
 use crate::config::Settings;
 use crate::config::written::{FleetKind, StateKind};
-use crate::director::Director;
 use crate::keys::{self, ServerKeys};
-use crate::loops::matchmaking::{self, UnderWay};
-use crate::loops::reaper::Reaper;
-use crate::loops::scaling::{Demand, Scaler};
-use crate::loops::{self, lease};
 use crate::metrics::Metrics;
 use crate::report::{self, Report};
 
@@ -38,8 +33,6 @@ pub use error::PlatformError;
 /// Ports of the local SDK servers: below the kernel's ephemeral range (`ip_local_port_range`, from 32,768) and above
 /// the guide's game ports, two thousand for at most a thousand game servers.
 const SDK_PORTS: std::ops::RangeInclusive<u16> = 20_000..=21_999;
-/// Pause between two passes of the reaper: a twelfth of the 60 s after which a session is stale.
-const REAP_PERIOD: Duration = Duration::from_secs(5);
 /// Where a running platform says how to reach it, in its data directory.
 pub const ENDPOINTS_FILE: &str = "endpoints.json";
 
@@ -102,26 +95,17 @@ pub struct Platform {
 /// What could not be opened, bound or started, and what to do about it. Nothing is left running then.
 pub async fn start(settings: Settings) -> Result<Platform, PlatformError> {
     let settings = Arc::new(settings);
-    if settings.state != StateKind::Embedded {
-        return Err(PlatformError::NotBuilt {
-            key: "state.kind",
-            value: "redis",
-            instead: "embedded",
-        });
-    }
-    if settings.fleet != FleetKind::Local {
-        return Err(PlatformError::NotBuilt {
-            key: "fleet.kind",
-            value: "agones",
-            instead: "local",
-        });
-    }
+    check_kinds(&settings)?;
     std::fs::create_dir_all(&settings.data_dir).map_err(|source| PlatformError::DataDir {
         path: settings.data_dir.clone(),
         source,
     })?;
-    let (state, recovery) =
-        EmbeddedState::open(&settings.data_dir.join("state"), Options::default())?;
+    let state_dir = settings.data_dir.join("state");
+    let opening = move || EmbeddedState::open(&state_dir, Options::default());
+    let opened = tokio::task::spawn_blocking(opening).await;
+    let (state, recovery) = opened.map_err(|error| PlatformError::Panicked {
+        why: error.to_string(),
+    })??;
     let gateway_listener = bind("gateway.listen", settings.gateway.listen).await?;
     let operator_listener =
         bind("gateway.operator_listen", settings.gateway.operator_listen).await?;
@@ -179,6 +163,21 @@ pub async fn start(settings: Settings) -> Result<Platform, PlatformError> {
     Ok(platform)
 }
 
+fn check_kinds(settings: &Settings) -> Result<(), PlatformError> {
+    let not_built = |key, value, instead| {
+        Err(PlatformError::NotBuilt {
+            key,
+            value,
+            instead,
+        })
+    };
+    match (settings.state, settings.fleet) {
+        (StateKind::Redis, _) => not_built("state.kind", "redis", "embedded"),
+        (_, FleetKind::Agones) => not_built("fleet.kind", "agones", "local"),
+        (StateKind::Embedded, FleetKind::Local) => Ok(()),
+    }
+}
+
 async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, PlatformError> {
     TcpListener::bind(address)
         .await
@@ -231,13 +230,15 @@ async fn open_fleet(
         timing: Timing::default(),
         clock,
         random: Arc::new(rand::random::<u64>),
-        env: Arc::new(move |server, _spec| {
-            let token = server_keys.issue(server);
-            [
-                ("STADION_URL".to_owned(), url.clone()),
-                ("STADION_SERVER_TOKEN".to_owned(), token),
-            ]
-            .into()
+        env: Arc::new(move |server, spec| {
+            let variables = [
+                ("STADION_URL", url.clone()),
+                ("STADION_SERVER_TOKEN", server_keys.issue(server)),
+                ("SERVER_TYPE", spec.server_type.as_str().to_owned()),
+            ];
+            variables
+                .map(|(name, value)| (name.to_owned(), value))
+                .into()
         }),
     };
     Ok(LocalFleet::open(config).await?)
@@ -275,127 +276,6 @@ impl Platform {
         });
         let (fleet, stop) = (self.local.clone(), self.servers.clone());
         self.spawn("fleet", async move { fleet.run(stop).await });
-    }
-
-    async fn start_loops(&mut self) -> Result<(), PlatformError> {
-        let Parts {
-            state,
-            fleet,
-            clock,
-            entropy,
-            metrics,
-        } = self.parts.clone();
-        let settings = self.settings.clone();
-        let director = Arc::new(Director::new(
-            state.clone(),
-            fleet.clone(),
-            clock.clone(),
-            entropy,
-            metrics.clone(),
-            settings.matchmaking.placement_timeout_ms,
-        ));
-        let (held, lease) = watch::channel(None);
-        // The data directory has one user at a time, so whoever has it is the holder that it always had.
-        let keeper = lease::keep(
-            state.clone(),
-            clock.clone(),
-            "embedded".into(),
-            held,
-            self.loops.clone(),
-        );
-        self.spawn("lease", keeper);
-        let open = state.open_matches().await?;
-        let follow = observe::follow(state.clone(), metrics.clone(), open, self.servers.clone());
-        self.spawn("observer", follow);
-
-        let demand = Arc::new(Demand::default());
-        let parts = matchmaking::Parts {
-            state: state.clone(),
-            fleet: fleet.clone(),
-            director: director.clone(),
-            clock: clock.clone(),
-            metrics: metrics.clone(),
-            demand: demand.clone(),
-            under_way: Arc::new(UnderWay::default()),
-            regions: settings.regions.clone(),
-            interval: Duration::from_millis(settings.matchmaking.interval_ms),
-        };
-        for mode in settings.game_modes.clone() {
-            let run = matchmaking::run(parts.clone(), mode, lease.clone(), self.loops.clone());
-            self.spawn("matchmaker", async move {
-                if let Err(error) = run.await {
-                    tracing::error!(%error, "a matchmaker failed");
-                }
-            });
-        }
-        let rules = settings.scaling.rules;
-        let scaler = Arc::new(Scaler::new(
-            fleet.clone(),
-            clock.clone(),
-            rules,
-            demand.clone(),
-            metrics.clone(),
-        ));
-        let period = Duration::from_millis(settings.scaling.interval_ms);
-        self.spawn_loop("scaling", period, demand.poke(), &lease, move |_| {
-            let scaler = scaler.clone();
-            async move { scaler.pass().await }
-        });
-        let reaper = Arc::new(Reaper {
-            state,
-            fleet,
-            director,
-            started_at: clock.now(),
-            clock,
-            metrics,
-            sessions: settings.sessions,
-            retention_ms: settings.retention_ms,
-        });
-        self.spawn_loop(
-            "reaper",
-            REAP_PERIOD,
-            Arc::default(),
-            &lease,
-            move |fence| {
-                let reaper = reaper.clone();
-                async move { reaper.pass(fence).await }
-            },
-        );
-        Ok(())
-    }
-
-    /// A loop that works while the lease is held.
-    fn spawn_loop<F, Fut>(
-        &mut self,
-        name: &'static str,
-        period: Duration,
-        poke: Arc<Notify>,
-        lease: &watch::Receiver<Option<Fence>>,
-        mut pass: F,
-    ) where
-        F: FnMut(Fence) -> Fut + Send + 'static,
-        Fut: Future<Output = Result<(), loops::LoopError>> + Send + 'static,
-    {
-        let mut lease = lease.clone();
-        let (metrics, stop) = (self.parts.metrics.clone(), self.loops.clone());
-        self.spawn(name, async move {
-            // The first pass waits for the first lease, or it would come a whole period late.
-            tokio::select! {
-                () = stop.cancelled() => return,
-                held = lease.wait_for(Option::is_some) => drop(held),
-            }
-            loops::run(name, period, poke, metrics, stop, || {
-                let fence = *lease.borrow();
-                let pass = fence.map(&mut pass);
-                async move {
-                    match pass {
-                        Some(pass) => pass.await,
-                        None => Ok(()),
-                    }
-                }
-            })
-            .await;
-        });
     }
 
     fn write_endpoints(&self) -> Result<(), PlatformError> {

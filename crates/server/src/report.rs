@@ -64,7 +64,8 @@ pub struct Matchmaking {
     pub avg_wait_time: f64,
     /// Searching tickets by game mode.
     pub queue_by_mode: BTreeMap<String, usize>,
-    /// Searching tickets by what they wait for: `for_players`, `for_server`.
+    /// Searching tickets by what they wait for: `for_players` that fit, `for_server` (a match could be played but for a
+    /// free game server), `for_fleet` (no acceptable region has one for the game mode), `for_turn` (the next plan).
     pub waiting: BTreeMap<String, usize>,
     /// The longest waiting tickets; at most 10.
     pub unmatched: Vec<Unmatched>,
@@ -85,7 +86,7 @@ pub struct Unmatched {
     pub players: usize,
     /// Wait so far, milliseconds.
     pub waited_ms: u64,
-    /// `for_players` or `for_server`.
+    /// As in `waiting`.
     pub reason: String,
 }
 
@@ -253,31 +254,27 @@ fn matchmaking(inputs: &Inputs<'_>, now: Timestamp) -> Matchmaking {
     found
 }
 
-/// Waits for players that fit.
-const FOR_PLAYERS: &str = "for_players";
-/// Waits for a game server.
-const FOR_SERVER: &str = "for_server";
-
-/// What each of the `oldest` tickets waits for. The matchmaker serves the oldest first, so when it could play n more
-/// matches of a mode but for a server, the oldest tickets of that mode with the players of n matches wait for one. An
-/// estimate: which tickets exactly is known to the planner alone, and only for a moment.
+/// What each of the `oldest` tickets waits for, from the planner's counts of the last tick. The matchmaker serves the
+/// oldest first, so the oldest of a game mode are those that lack a server or a turn: which ones exactly is known to
+/// the planner alone, and only for a moment.
 fn reasons(inputs: &Inputs<'_>, oldest: &[&Ticket]) -> Vec<&'static str> {
-    let waiting = &inputs.snapshot.totals.waiting_for_server;
-    let players = |mode: &GameMode| {
-        let matches = waiting.get(&mode.name).copied().unwrap_or_default();
-        u64::from(matches) * u64::from(mode.players_target)
-    };
-    let mut left: BTreeMap<_, _> = inputs
-        .modes
-        .iter()
-        .map(|mode| (&mode.name, players(mode)))
-        .collect();
-    let reason = |ticket: &&Ticket| match left.get_mut(&ticket.game_mode) {
-        Some(left) if *left > 0 => {
-            *left = left.saturating_sub(ticket.size() as u64);
-            FOR_SERVER
+    let mut left = inputs.snapshot.totals.waiting.clone();
+    let reason = |ticket: &&Ticket| {
+        let Some(waiting) = left.get_mut(&ticket.game_mode) else {
+            return "for_players";
+        };
+        let counts = [
+            ("for_server", &mut waiting.for_server),
+            ("for_turn", &mut waiting.for_turn),
+            ("for_fleet", &mut waiting.for_fleet),
+        ];
+        for (reason, count) in counts {
+            if *count > 0 {
+                *count -= 1;
+                return reason;
+            }
         }
-        _ => FOR_PLAYERS,
+        "for_players"
     };
     oldest.iter().map(reason).collect()
 }

@@ -8,6 +8,8 @@ use stadion_core::time::Clock;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::Metrics;
+
 /// Life of a lease, milliseconds: three missed renewals, as Kubernetes' leader election has it (15 s and 5 s here).
 pub const TTL_MS: u64 = 15_000;
 const RENEW_PERIOD: Duration = Duration::from_millis(TTL_MS / 3);
@@ -20,6 +22,7 @@ pub async fn keep(
     clock: Arc<dyn Clock>,
     holder: String,
     held: watch::Sender<Option<Fence>>,
+    metrics: Arc<Metrics>,
     shutdown: CancellationToken,
 ) {
     let mut valid_until = clock.now();
@@ -44,6 +47,7 @@ pub async fn keep(
                 }
             }
         }
+        metrics.lease_held(held.borrow().is_some());
         let pause = if held.borrow().is_some() {
             RENEW_PERIOD
         } else {

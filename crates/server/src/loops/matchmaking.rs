@@ -30,6 +30,8 @@ const PLACEMENTS_MAX: usize = 64;
 /// With tickets waiting, time alone can make a match possible, so the pool is looked at once per interval; but
 /// planning takes at most this share of one core.
 const PLANNING_SHARE: u32 = 4;
+/// Pause before a matchmaker whose store did not answer begins anew.
+const RESTART_PAUSE: Duration = Duration::from_millis(250);
 /// Below this many tickets a plan costs less than moving the pool to another thread and back.
 const INLINE_TICKETS_MAX: usize = 1_000;
 
@@ -74,6 +76,8 @@ pub struct Parts {
     pub regions: Vec<Region>,
     /// Shortest time between two plans of a game mode.
     pub interval: Duration,
+    /// What one plan may cost.
+    pub budget: Budget,
 }
 
 struct Finished {
@@ -95,15 +99,12 @@ struct Matchmaker {
 }
 
 /// Makes matches of `mode` while the lease is held, until `shutdown`; then waits for the placements under way.
-///
-/// # Errors
-/// When the state store cannot be read at the start of a lease.
 pub async fn run(
     parts: Parts,
     mode: GameMode,
     mut lease: watch::Receiver<Option<Fence>>,
     shutdown: CancellationToken,
-) -> Result<(), LoopError> {
+) {
     let placements = TaskTracker::new();
     while !shutdown.is_cancelled() {
         let fence = *lease.borrow_and_update();
@@ -116,12 +117,16 @@ pub async fn run(
         tokio::select! {
             () = shutdown.cancelled() => break,
             changed = lease.changed() => if changed.is_err() { break },
-            ended = term => ended?,
+            ended = term => {
+                if let Err(error) = ended {
+                    tracing::warn!(%error, game_mode = %mode.name, "a matchmaker begins anew");
+                    tokio::time::sleep(RESTART_PAUSE).await;
+                }
+            }
         }
     }
     placements.close();
     placements.wait().await;
-    Ok(())
 }
 
 /// One term of the lease. Ends when the fence turns out to be old.
@@ -237,8 +242,9 @@ impl Matchmaker {
     }
 
     async fn tick(&mut self, fence: Fence) -> Result<(), LoopError> {
+        let room = PLACEMENTS_MAX - self.under_way.min(PLACEMENTS_MAX);
         let budget = Budget {
-            matches_max: PLACEMENTS_MAX - self.under_way.min(PLACEMENTS_MAX),
+            matches_max: room.min(self.parts.budget.matches_max),
         };
         let supply = self.supply().await?;
         let now = self.parts.clock.now();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use stadion_core::id::{GameModeName, Region};
+use stadion_core::matchmaker::Waiting;
 use tokio::time::Instant;
 
 use super::recorder::Percentiles;
@@ -12,8 +13,8 @@ use super::recorder::Percentiles;
 pub struct Totals {
     /// Players with a seat, by region.
     pub players_by_region: BTreeMap<Region, usize>,
-    /// Matches that could be played but for a game server, by game mode, at the last tick.
-    pub waiting_for_server: BTreeMap<GameModeName, u32>,
+    /// What the searching tickets of each game mode waited for at the last tick.
+    pub waiting: BTreeMap<GameModeName, Waiting>,
     /// Tickets put into a queue.
     pub tickets_created: u64,
     /// Tickets that came back.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
+use stadion_client::ProblemKind;
 use stadion_core::fleet::FleetError;
 use stadion_core::id::{Region, ServerName};
 use stadion_gateway::{
@@ -95,6 +96,14 @@ fn player_auth(auth: &Auth) -> Result<PlayerAuth, PlatformError> {
 struct Counting(Arc<Metrics>);
 
 impl GatewayObserver for Counting {
+    fn answered(&self, _: &str, status: u16, took: Duration) {
+        self.0.answered(status, took);
+    }
+
+    fn refused(&self, kind: ProblemKind) {
+        self.0.refused(kind.slug());
+    }
+
     fn connected(&self) {
         self.0.websocket_opened();
     }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use stadion_core::fleet::{GameServer, GameServerState};
 use stadion_core::id::{FleetName, GameModeName, PlayerId, Region, ServerName, TicketId};
+use stadion_core::matchmaker::Waiting;
 use stadion_core::mode::{GameMode, guide_modes};
 use stadion_core::state::Counts;
 use stadion_core::ticket::{Requirements, Ticket, TicketPlayer, TicketState};
@@ -76,7 +77,12 @@ fn report() -> Report {
     let totals = &mut snapshot.totals;
     totals.players_by_region.insert(region, 4);
     // One match of two players could be played but for a server.
-    totals.waiting_for_server.insert(duel().name, 1);
+    let waiting = Waiting {
+        for_server: 2,
+        for_players: 1,
+        ..Waiting::default()
+    };
+    totals.waiting.insert(duel().name, waiting);
     totals.tickets_created = 9;
     totals.tickets_ended.insert("completed", 4);
     totals.matches_created = 2;
