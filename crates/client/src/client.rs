@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::ClientError;
 use crate::wire::{
-    CreateTicket, GameModes, Heartbeats, JoinKeys, Match, Redeem, Regions, Seat, Session, Ticket,
-    Tickets, Verdicts,
+    CreateTicket, GameModes, Heartbeats, JoinKeys, Match, Redeem, Regions, Seat, Session, Sessions,
+    Ticket, Tickets, Verdicts,
 };
 use http::{Base, Http};
 pub(crate) use http::{bearer, problem_of};
@@ -116,6 +116,16 @@ impl Client {
             .http
             .call(Method::DELETE, &path, &self.token, None, None);
         http::decode(&answer.await?)
+    }
+
+    /// The caller's seats, newest first.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn sessions(&self) -> Result<Vec<Session>, ClientError> {
+        self.get::<Sessions>("/v1/sessions")
+            .await
+            .map(|all| all.sessions)
     }
 
     /// The caller's own seat, with a join token while it is reserved.

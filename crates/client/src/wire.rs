@@ -11,5 +11,5 @@ mod ticket;
 pub use event::{ClientMessage, Control, Event, EventKind, MatchFound, ServerMessage};
 pub use matches::{Match, MatchPlayer};
 pub use platform::{GameMode, GameModes, JoinKey, JoinKeys, Region, Regions, ServerAddress};
-pub use session::{Heartbeat, Heartbeats, Redeem, Seat, Session, Verdicts};
+pub use session::{Heartbeat, Heartbeats, Redeem, Seat, Session, Sessions, Verdicts};
 pub use ticket::{Attribute, CreateTicket, Player, Requirements, Ticket, TicketState, Tickets};

@@ -4,6 +4,7 @@ mod platform;
 mod servers;
 mod sessions;
 mod tickets;
+mod whose;
 
 use axum::Extension;
 use axum::Router;

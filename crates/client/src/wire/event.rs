@@ -113,7 +113,7 @@ pub enum Control {
         /// Number of the newest event there is; 0 if there is none.
         last_number: u64,
     },
-    /// Events are not kept any more: ask `/v1/tickets` how things stand.
+    /// Events are not kept any more: ask `/v1/tickets` and `/v1/sessions` how things stand.
     Gap {
         /// First number that is missing.
         from: u64,

@@ -49,6 +49,13 @@ impl std::fmt::Debug for Session {
     }
 }
 
+/// Some seats, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Sessions {
+    /// They.
+    pub sessions: Vec<Session>,
+}
+
 /// A player's join token as it came over the game's own protocol.
 #[derive(Clone, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]

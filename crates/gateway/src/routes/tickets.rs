@@ -5,14 +5,12 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State as Part};
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use stadion_client::ProblemKind;
 use stadion_client::wire::{CreateTicket, Ticket, Tickets};
-use stadion_core::id::{PlayerId, TicketId};
+use stadion_core::id::TicketId;
 use stadion_core::state::Filter;
 use stadion_core::ticket::{CancelReason, Idempotency, NewTicket};
-use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -21,6 +19,7 @@ use crate::caller::{Caller, JsonBody};
 use crate::convert;
 use crate::gateway::Gateway;
 use crate::refusal::Refusal;
+use crate::routes::whose::{Whose, whose};
 
 /// An idempotency key, bytes: twice a UUID.
 const KEY_BYTES_MAX: usize = 64;
@@ -127,14 +126,6 @@ fn idempotency(
     }))
 }
 
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-struct Whose {
-    /// Whose tickets; the caller's own when absent. Only the studio's backend may ask for others.
-    player_id: Option<String>,
-}
-
 /// The caller's tickets, newest first.
 #[utoipa::path(get, path = "/v1/tickets", tag = "tickets", operation_id = "list_tickets", params(Whose),
     responses((status = 200, description = "The tickets that are not forgotten yet", body = Tickets)),
@@ -142,21 +133,9 @@ struct Whose {
 async fn list(
     Part(gateway): Part<Gateway>,
     Caller(caller): Caller,
-    whose: Result<Query<Whose>, QueryRejection>,
+    query: Result<Query<Whose>, QueryRejection>,
 ) -> Result<Json<Tickets>, Refusal> {
-    let malformed =
-        |error: QueryRejection| Refusal::new(ProblemKind::MalformedRequest, error.body_text());
-    let Query(whose) = whose.map_err(malformed)?;
-    let player_id = match whose.player_id {
-        Some(text) => {
-            PlayerId::new(text).map_err(|error| Refusal::invalid("player_id", error.to_string()))?
-        }
-        None => caller.id.clone(),
-    };
-    if !caller.may_be(&player_id) {
-        let detail = "these are another player's tickets";
-        return Err(Refusal::new(ProblemKind::Forbidden, detail));
-    }
+    let player_id = whose(query, &caller)?;
     let filter = Filter {
         player_id: Some(player_id),
         ..Filter::default()

@@ -274,6 +274,7 @@ async fn things_that_are_not_there_or_not_the_callers() {
         case("cancel another's", NotFound)
             .method("DELETE", format!("/v1/tickets/{}", hers.ticket_id)),
         case("another's tickets", Forbidden).method("GET", "/v1/tickets?player_id=eve"),
+        case("another's seats", Forbidden).method("GET", "/v1/sessions?player_id=eve"),
         case("another's seat", NotFound).method("GET", format!("/v1/sessions/{bobs}")),
         case("leave for another", NotFound).method("DELETE", format!("/v1/sessions/{bobs}")),
         case("another server's match", NotFound)

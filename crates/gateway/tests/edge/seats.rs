@@ -221,3 +221,22 @@ fn messages_keep_the_shape_of_the_guide() {
     let message: ServerMessage = serde_json::from_value(newer).unwrap();
     assert_eq!(message, ServerMessage::Control(Control::Unknown));
 }
+
+#[tokio::test]
+async fn a_player_without_a_websocket_finds_the_seat() {
+    let world = World::new().await;
+    let (ann, bob, game) = world.duel().await;
+    let told = found(&ann).await;
+    let seats = ann.sessions().await.unwrap();
+    assert_eq!(seats, [ann.session(&told.session_id).await.unwrap()]);
+    assert_eq!(seats[0].match_id, game.id.to_string());
+    assert_eq!(seats[0].join_token, told.join_token);
+    assert_eq!(seats[0].server, Some(told.server));
+
+    ann.leave(&told.session_id).await.unwrap();
+    let over = ann.sessions().await.unwrap();
+    assert_eq!(over[0].state, "ended");
+    assert_eq!((&over[0].server, &over[0].join_token), (&None, &None));
+    assert_eq!(bob.sessions().await.unwrap()[0].state, "reserved");
+    assert_eq!(world.player("eve").sessions().await.unwrap(), []);
+}
