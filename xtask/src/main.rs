@@ -1,4 +1,4 @@
-//! The tasks of the house: `test`, `tidy`, `deny` and `bench`.
+//! The tasks of the house: `test`, `tidy`, `deny`, `e2e` and `bench`.
 //!
 //! Standard library only: this program is compiled before anything else can be checked, and a checker that needs
 //! third-party code could not judge third-party code.
@@ -6,6 +6,7 @@
 mod bench;
 mod data;
 mod deny;
+mod e2e;
 mod run;
 mod suite;
 mod tidy;
@@ -19,6 +20,7 @@ usage: cargo xtask <task>
   test [--quick] [-- ARGS]        set-up, formatting, tidy, build with lints, then every test; ARGS go to the test binaries
   tidy                            what rustc and clippy cannot check: directions, dead files, sizes, links, words
   deny                            banned crates, licences and sources of all dependencies, from deny.toml
+  e2e agones-sdk                  a game server with the official Agones crate on a real platform; not part of `test`
   bench [--only NAME] [--output json]
                                   every benchmark; NAME `build` measures the cost of building";
 
@@ -41,6 +43,7 @@ fn dispatch(arguments: &[String]) -> Outcome {
         "test" => suite::run(rest),
         "tidy" if rest.is_empty() => suite::fetch().and_then(|()| tidy::run()),
         "deny" if rest.is_empty() => suite::fetch().and_then(|()| deny::run()),
+        "e2e" => e2e::run(rest),
         "bench" => bench::run(rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

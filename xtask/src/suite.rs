@@ -39,7 +39,7 @@ pub(crate) fn compile() -> Command {
 
 /// Lets clippy compile the workspace's own crates. A separate `cargo clippy` would check every dependency a second
 /// time; this way each is compiled once, and the linted build is the one that runs.
-fn linted(mut command: Command) -> Command {
+pub(crate) fn linted(mut command: Command) -> Command {
     let flags = ["-D", "warnings"]
         .map(|flag| format!("{flag}{CLIPPY_SEPARATOR}"))
         .concat();
