@@ -1,7 +1,7 @@
 //! The smallest game server that Agones' own documentation would accept, with the official crate and nothing of
 //! Stadion's. It knows no variable but those that every Agones SDK reads.
 //!
-//! Datagrams make it do what a game would decide by itself: `RESERVE seconds`, `EXIT`.
+//! Datagrams make it do what a game would decide by itself; see [`obey`].
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -27,41 +27,49 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let health = sdk.health_check();
     let mut changes = sdk.watch_gameserver().await?;
 
-    let name = sdk
-        .get_gameserver()
-        .await?
-        .object_meta
-        .map(|meta| meta.name);
-    println!("name {}", name.ok_or("a game server without metadata")?);
+    let meta = sdk.get_gameserver().await?.object_meta;
+    let name = meta.ok_or("a game server without metadata")?.name;
+    println!("name {name}");
     sdk.set_label("build", "official-1.61").await?;
     sdk.set_annotation("note", "set by the official crate")
         .await?;
     sdk.ready().await?;
 
     let mut beat = tokio::time::interval(HEALTH_PERIOD);
+    let mut silent = false;
     let mut command = [0; COMMAND_BYTES_MAX];
     loop {
         tokio::select! {
-            _ = beat.tick() => health.send(()).await?,
+            _ = beat.tick(), if !silent => health.send(()).await?,
             change = changes.message() => {
                 print_change(change?.ok_or("the SDK server ended the watch")?);
             }
             received = socket.recv_from(&mut command) => {
-                let text = std::str::from_utf8(&command[..received?.0])?;
-                match text.split_once(' ') {
-                    None if text == "EXIT" => break,
-                    Some(("RESERVE", seconds)) => {
-                        sdk.reserve(Duration::from_secs(seconds.parse()?)).await?;
-                    }
-                    _ => println!("what is {text:?}?"),
+                match std::str::from_utf8(&command[..received?.0])? {
+                    "SILENCE" => silent = true,
+                    text => obey(&mut sdk, text).await?,
                 }
             }
         }
     }
-    sdk.shutdown().await?;
-    println!("shutdown accepted");
-    // A game may take a while to end; it is the platform that says when to go.
-    std::future::pending().await
+}
+
+/// Makes the call that a datagram names, and prints what came of it.
+async fn obey(sdk: &mut Sdk, command: &str) -> Result<(), Box<dyn Error>> {
+    let (word, number) = command.split_once(' ').unwrap_or((command, ""));
+    match word {
+        "READY" => sdk.ready().await?,
+        "ALLOCATE" => sdk.allocate().await?,
+        "RESERVE" => sdk.reserve(Duration::from_secs(number.parse()?)).await?,
+        "SHUTDOWN" => sdk.shutdown().await?,
+        "COUNTER" => {
+            let counter = sdk.beta().clone().get_counter_count("rooms").await;
+            println!("counter {counter:?}");
+        }
+        _ => return Err(format!("unknown: {command:?}").into()),
+    }
+    println!("done {command}");
+    Ok(())
 }
 
 fn print_change(server: agones::GameServer) {
@@ -70,9 +78,8 @@ fn print_change(server: agones::GameServer) {
         .object_meta
         .map(|meta| (meta.labels, meta.annotations))
         .unwrap_or_default();
-    let (labels, annotations) = (
-        labels.into_iter().collect::<BTreeMap<_, _>>(),
-        annotations.into_iter().collect::<BTreeMap<_, _>>(),
-    );
+    // In order, so that the lines can be compared.
+    let labels: BTreeMap<_, _> = labels.into_iter().collect();
+    let annotations: BTreeMap<_, _> = annotations.into_iter().collect();
     println!("state {state} labels {labels:?} annotations {annotations:?}");
 }

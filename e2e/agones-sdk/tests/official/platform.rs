@@ -87,6 +87,12 @@ impl Platform {
         http(&self.operator, "GET", path, token.trim(), None).await
     }
 
+    /// The game servers in this state.
+    pub async fn servers(&self, state: &str) -> Vec<Value> {
+        let found = self.operator(&format!("/v1/servers?state={state}")).await;
+        found["servers"].as_array().unwrap().clone()
+    }
+
     /// The log of a game server, as `stadion server logs` prints it.
     pub async fn log(&self, server: &str) -> Vec<String> {
         let text = self
@@ -144,7 +150,8 @@ impl Platform {
         assert_eq!(game_servers(&self.data()), [], "orphans");
     }
 
-    async fn call(&self, arguments: &[&str]) -> String {
+    /// What `stadion` prints when it is called like this.
+    pub async fn call(&self, arguments: &[&str]) -> String {
         let output = stadion(self.dir.path())
             .args(arguments)
             .output()
