@@ -1,8 +1,9 @@
 //! `cargo xtask bench`: every benchmark of the repository, and the cost of building it.
 
-use crate::run::{Failure, Outcome, cargo, root, show, step};
+use crate::run::{Failure, Outcome, cargo, show, step};
 use crate::suite;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// What `cargo build --release` of the program may cost from an empty directory.
 const RELEASE_CPU_SECONDS: f64 = 600.0;
@@ -52,24 +53,29 @@ fn parse(arguments: &[String]) -> Result<Options<'_>, Failure> {
     Ok(options)
 }
 
-/// All benchmarks but the build's are one program.
+/// All benchmarks but the build's are one program, which drives the platform's program beside it.
 fn rest(arguments: &[String]) -> Outcome {
-    if !root().join("bench/Cargo.toml").is_file() {
-        return Err(Failure::new(
-            "there is no package stadion-bench at bench/; `--only build` works without it",
-        ));
-    }
-    show(
-        cargo([
-            "run",
+    step("release build", || {
+        show(&mut cargo([
+            "build",
             "--quiet",
             "--release",
             "--package",
+            "stadion",
+            "--package",
             "stadion-bench",
-            "--",
-        ])
-        .args(arguments),
-    )
+        ]))
+    })?;
+    let program = built()?.join("release/stadion-bench");
+    show(Command::new(program).args(arguments))
+}
+
+/// Where cargo puts what it builds: this program is in `<there>/debug`.
+fn built() -> Result<PathBuf, Failure> {
+    let own = std::env::current_exe()
+        .map_err(|error| Failure::new(format!("this program does not find itself: {error}")))?;
+    let directory = own.ancestors().nth(2).map(Path::to_path_buf);
+    directory.ok_or_else(|| Failure::new("this program is in no build directory"))
 }
 
 /// One measured figure beside what it may be.
