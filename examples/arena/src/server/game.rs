@@ -334,6 +334,9 @@ impl Game {
                 if enough && (all || waited) {
                     self.phase = Phase::Playing { started_ms: now_ms };
                     self.origin_ms = now_ms;
+                } else if all {
+                    // They came and went between two looks; nobody else has a seat.
+                    self.finish(now_ms, "deserted", Farewell::MatchOver, out);
                 } else if now_ms.saturating_sub(self.allocated_ms) > NOBODY_CAME_MS {
                     self.finish(now_ms, "nobody_came", Farewell::MatchOver, out);
                 }

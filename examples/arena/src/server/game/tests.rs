@@ -239,6 +239,24 @@ fn nobody_comes_and_the_match_is_given_up() {
 }
 
 #[test]
+fn a_match_whose_players_come_and_go_before_it_starts_is_deserted() {
+    let mut game = game(2, RULES);
+    let mut out = Recorder::default();
+    for player in 0..2_u8 {
+        join(&mut game, 0, player.into(), &mut out);
+    }
+    let leave = ClientPacket::Leave {
+        slot: 1,
+        secret: SECRET,
+    };
+    let mut room = [0; DATAGRAM_MAX];
+    game.on_datagram(50, address(1), leave.encode(&mut room).unwrap(), &mut out);
+    assert_eq!(game.poll(100, &mut out), None);
+    assert_eq!(out.report().unwrap()["outcome"], "deserted");
+    assert_eq!(out.farewell(0), Some(Farewell::MatchOver));
+}
+
+#[test]
 fn the_silent_leave_and_a_deserted_match_ends() {
     let mut game = game(2, RULES);
     let mut out = Recorder::default();
