@@ -221,10 +221,9 @@ impl Director {
 
     /// One task at a time works on a match; `None` when another one does.
     fn claim(&self, id: MatchId) -> Option<Claim<'_>> {
-        self.in_flight
-            .lock()
-            .insert(id)
-            .then_some(Claim { director: self, id })
+        // A claim must not come to be, and so not be dropped, for a match that another task holds.
+        let is_free = self.in_flight.lock().insert(id);
+        is_free.then(|| Claim { director: self, id })
     }
 
     /// Resumes every placing match that nobody works on; how many there were.

@@ -290,6 +290,24 @@ async fn i2_a_placing_match_that_was_left_behind_is_finished() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn i3_a_match_that_is_being_placed_is_left_to_whoever_places_it() {
+    let scene = scene(1).await;
+    let tickets = scene.two_tickets().await;
+    scene.fleet.set_fault(Fault::Unavailable);
+    let (director, plan, fence) = (scene.director.clone(), scene.plan(&tickets), scene.fence);
+    let placing = tokio::spawn(async move { director.carry_out(fence, plan).await });
+    wait_until("the match is placing", async || {
+        (scene.states(&tickets).await == ["placing", "placing"]).then_some(())
+    })
+    .await;
+    assert_eq!(scene.director.resume_all(scene.fence).await.unwrap(), 1);
+    assert_eq!(scene.director.resume_all(scene.fence).await.unwrap(), 1);
+    scene.fleet.set_fault(Fault::None);
+    assert!(matches!(placing.await.unwrap(), Outcome::Placed(_)));
+    assert_eq!(scene.fleet.allocations(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn i9_a_director_without_its_lease_changes_nothing() {
     let scene = scene(1).await;
     let tickets = scene.two_tickets().await;
