@@ -7,6 +7,7 @@ mod auth;
 mod caller;
 mod connect;
 mod convert;
+pub mod fuzz;
 mod gateway;
 mod join_token;
 mod limits;
