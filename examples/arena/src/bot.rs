@@ -52,6 +52,8 @@ pub struct SwarmParams {
     pub modes: Vec<(String, f64)>,
     /// Seed of everything that is drawn.
     pub seed: u64,
+    /// What the players' ids begin with: another run needs another one, or its players meet their own past.
+    pub name: String,
     /// Time over which the players come.
     pub ramp: Duration,
     /// How long players queue again after a match.
@@ -87,6 +89,7 @@ impl SwarmParams {
             players,
             modes: modes.map(|(name, weight)| (name.to_owned(), weight)).into(),
             seed: 1,
+            name: "bot".into(),
             ramp: Duration::from_secs(10),
             queue_for: Duration::from_secs(60),
             drain_for: Duration::from_secs(30),
@@ -171,7 +174,7 @@ impl BotSwarm {
         if !(0.0..=1.0).contains(&self.params.leave_share) {
             return Err(BotError::Params("leave_share: from 0 to 1"));
         }
-        let token = (self.params.issue_token)(&[format!("bot-{}-0", self.params.seed)]);
+        let token = (self.params.issue_token)(&[format!("{}-0", self.params.name)]);
         let client = Client::new(&self.params.gateway_url, &token).map_err(BotError::Gateway)?;
         let modes = client.game_modes().await.map_err(BotError::Gateway)?;
         let regions = client.regions().await.map_err(BotError::Gateway)?;
@@ -222,7 +225,7 @@ struct Swarm {
 impl Swarm {
     fn new_id(&self) -> String {
         let number = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        format!("bot-{}-{number}", self.params.seed)
+        format!("{}-{number}", self.params.name)
     }
 
     /// The lane of a party's player.

@@ -84,6 +84,7 @@ pub enum DemoError {
 #[derive(Serialize)]
 struct Written<'a> {
     platform: &'a Report,
+    waited_at_the_end: &'a BTreeMap<String, usize>,
     players: &'a SwarmStats,
 }
 
@@ -170,6 +171,7 @@ fn swarm(demo: &Demo, platform: &Platform) -> Result<BotSwarm, DemoError> {
         .map(|(name, w)| ((*name).into(), *w))
         .collect();
     params.seed = demo.seed;
+    params.name = format!("bot-{:x}", SystemClock.now().0);
     params.ramp = (demo.duration / 6).min(Duration::from_secs(10));
     params.queue_for = demo.duration;
     params.drain_for = DRAIN;
@@ -209,15 +211,17 @@ pub async fn run(demo: Demo, env: &BTreeMap<String, String>) -> Result<ExitCode,
             result
         })
     };
-    let report = watch(&demo, &mut platform, &swarm, &mut stops, &stop, &stopped).await?;
+    let watched = watch(&demo, &mut platform, &swarm, &mut stops, &stop, &stopped).await?;
     let players = playing.await.map_err(|error| PlatformError::Panicked {
         why: error.to_string(),
     })??;
     platform.stop(Duration::ZERO, std::future::ready(())).await;
-    print_report(&report, &players);
+    let Watched { report, waiting } = watched;
+    print_report(&report, &players, &waiting);
     if let Some(path) = &demo.report {
         let written = Written {
             platform: &report,
+            waited_at_the_end: &waiting,
             players: &players,
         };
         let text = serde_json::to_string_pretty(&written).expect("a report is plain data");
@@ -267,7 +271,7 @@ async fn watch(
     stops: &mut Stops,
     stop: &CancellationToken,
     stopped: &CancellationToken,
-) -> Result<Report, DemoError> {
+) -> Result<Watched, DemoError> {
     let terminal = std::io::stdout().is_terminal();
     let mut progress = tokio::time::interval(if terminal {
         PROGRESS_PERIOD
@@ -278,6 +282,7 @@ async fn watch(
     let closing = tokio::time::sleep(demo.duration);
     tokio::pin!(closing);
     let mut report = None;
+    let mut waiting = BTreeMap::new();
     loop {
         tokio::select! {
             () = stopped.cancelled() => break,
@@ -291,6 +296,9 @@ async fn watch(
             () = &mut closing, if report.is_none() => report = Some(platform.report().await?),
             _ = progress.tick() => {
                 let now = platform.report().await?;
+                if !now.matchmaking.waiting.is_empty() {
+                    waiting.clone_from(&now.matchmaking.waiting);
+                }
                 say(terminal, &line(started.elapsed(), &now, &swarm.stats()));
             }
             error = platform.died() => return Err(error.into()),
@@ -299,9 +307,29 @@ async fn watch(
     if terminal {
         println!();
     }
-    match report {
-        Some(report) => Ok(report),
-        None => Ok(platform.report().await?),
+    let report = match report {
+        Some(report) => report,
+        None => platform.report().await?,
+    };
+    Ok(Watched { report, waiting })
+}
+
+/// What was seen of the platform while the players were there.
+struct Watched {
+    /// When they stopped queueing.
+    report: Report,
+    /// What the last tickets waited for.
+    waiting: BTreeMap<String, usize>,
+}
+
+/// What a ticket waits for, in words.
+fn in_words(reason: &str) -> &str {
+    match reason {
+        "for_players" => "for players that fit by skill, region and sizes",
+        "for_server" => "for a free game server",
+        "for_fleet" => "for a fleet that plays this mode in a region near enough",
+        "for_turn" => "for the next plan",
+        other => other,
     }
 }
 
@@ -330,9 +358,9 @@ fn line(elapsed: Duration, report: &Report, players: &SwarmStats) -> String {
     )
 }
 
-fn print_report(report: &Report, players: &SwarmStats) {
+fn print_report(report: &Report, players: &SwarmStats, waiting: &BTreeMap<String, usize>) {
     println!("\n{report}");
-    println!("{}", render_players(players));
+    println!("{}", render_players(players, waiting));
 }
 
 fn spread(values: &Distribution) -> String {
@@ -347,7 +375,7 @@ fn spread(values: &Distribution) -> String {
 }
 
 /// The players' side of the report.
-fn render_players(players: &SwarmStats) -> String {
+fn render_players(players: &SwarmStats, waiting: &BTreeMap<String, usize>) -> String {
     let mut text = String::from("As the players saw it\n");
     let mut row = |name: &str, value: String| {
         // Writing to a string does not fail.
@@ -386,6 +414,9 @@ fn render_players(players: &SwarmStats) -> String {
     };
     row("requeued", pairs(&players.requeues));
     row("unmatched at the end", pairs(&players.unmatched));
+    for (reason, tickets) in waiting.iter().filter(|_| !players.unmatched.is_empty()) {
+        row("", format!("{tickets} waited {}", in_words(reason)));
+    }
     row("errors", pairs(&players.errors));
     text
 }
