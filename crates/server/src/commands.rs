@@ -81,7 +81,9 @@ fn dispatch(cli: Cli, env: &BTreeMap<String, String>) -> Result<ExitCode, Failur
         Command::Token(args) => token(&args, global, env),
         Command::Config(command) => show_config(command, global, env),
         Command::Completions { shell } => {
-            Cli::completions(shell, &mut std::io::stdout());
+            let mut text = Vec::new();
+            Cli::completions(shell, &mut text);
+            std::io::stdout().write_all(&text).map_err(CliError::from)?;
             Ok(ExitCode::SUCCESS)
         }
     }

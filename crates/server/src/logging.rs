@@ -6,22 +6,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::fmt::writer::{BoxMakeWriter, MakeWriterExt as _};
 
-/// Starts logging for the whole process, at `level` (a level, or `target=level` pairs), as JSON lines or as text,
-/// appended to `file` or on stdout.
+/// Starts logging for the whole process, at `level` (a level, or `target=level` pairs), as JSON lines or as text, to
+/// stdout unless `quiet`, and appended to `file` if there is one.
 ///
 /// # Errors
 /// When the file cannot be opened or the level cannot be read.
-pub fn start(level: &str, json: bool, file: Option<&Path>) -> io::Result<()> {
+pub fn start(level: &str, json: bool, quiet: bool, file: Option<&Path>) -> io::Result<()> {
     let filter = EnvFilter::try_new(level)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
-    let writer = match file {
+    let open = |path| OpenOptions::new().create(true).append(true).open(path);
+    let writer = match file.map(open).transpose()?.map(Arc::new) {
+        Some(file) if quiet => BoxMakeWriter::new(file),
+        Some(file) => BoxMakeWriter::new(io::stdout.and(file)),
+        None if quiet => BoxMakeWriter::new(io::sink),
         None => BoxMakeWriter::new(io::stdout),
-        Some(path) => {
-            let file = OpenOptions::new().create(true).append(true).open(path)?;
-            BoxMakeWriter::new(Arc::new(file))
-        }
     };
     let ansi = file.is_none()
         && std::env::var_os("NO_COLOR").is_none()

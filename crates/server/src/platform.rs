@@ -16,7 +16,7 @@ use stadion_core::fleet::{Fleet, FleetSpec};
 use stadion_core::state::State;
 use stadion_core::time::Clock;
 use stadion_fleet::local::{LocalConfig, LocalFleet, Timing};
-use stadion_state::embedded::{EmbeddedState, Options, Recovery};
+use stadion_state::embedded::{EmbeddedState, OpenError, Options, Recovery};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +33,9 @@ pub use error::PlatformError;
 /// Ports of the local SDK servers: below the kernel's ephemeral range (`ip_local_port_range`, from 32,768) and above
 /// the guide's game ports, two thousand for at most a thousand game servers.
 const SDK_PORTS: std::ops::RangeInclusive<u16> = 20_000..=21_999;
+/// How long requests of operators have to end when the platform does: the gateway's connections have as long. Without
+/// it, half a request would hold up the end for ever.
+const OPERATOR_DRAIN: Duration = Duration::from_secs(5);
 /// Where a running platform says how to reach it, in its data directory.
 pub const ENDPOINTS_FILE: &str = "endpoints.json";
 
@@ -103,9 +106,10 @@ pub async fn start(settings: Settings) -> Result<Platform, PlatformError> {
     let state_dir = settings.data_dir.join("state");
     let opening = move || EmbeddedState::open(&state_dir, Options::default());
     let opened = tokio::task::spawn_blocking(opening).await;
-    let (state, recovery) = opened.map_err(|error| PlatformError::Panicked {
+    let opened = opened.map_err(|error| PlatformError::Panicked {
         why: error.to_string(),
-    })??;
+    })?;
+    let (state, recovery) = opened.map_err(|error| not_opened(error, &settings.data_dir))?;
     let gateway_listener = bind("gateway.listen", settings.gateway.listen).await?;
     let operator_listener =
         bind("gateway.operator_listen", settings.gateway.operator_listen).await?;
@@ -175,6 +179,19 @@ fn check_kinds(settings: &Settings) -> Result<(), PlatformError> {
         (StateKind::Redis, _) => not_built("state.kind", "redis", "embedded"),
         (_, FleetKind::Agones) => not_built("fleet.kind", "agones", "local"),
         (StateKind::Embedded, FleetKind::Local) => Ok(()),
+    }
+}
+
+/// Why the state in `data_dir` did not open, naming the platform that has it.
+fn not_opened(error: OpenError, data_dir: &Path) -> PlatformError {
+    // One that was killed has left its file behind.
+    let lives = |running: &Endpoints| Path::new(&format!("/proc/{}", running.pid)).exists();
+    match (error, Endpoints::read(data_dir).filter(lives)) {
+        (OpenError::Locked { .. }, Some(running)) => PlatformError::Runs {
+            path: data_dir.to_owned(),
+            pid: running.pid,
+        },
+        (error, _) => error.into(),
     }
 }
 
@@ -268,10 +285,16 @@ impl Platform {
         let stop = self.edges.clone();
         self.spawn("operator edge", async move {
             let served = axum::serve(operator_listener, operator)
-                .with_graceful_shutdown(stop.cancelled_owned())
-                .await;
-            if let Err(error) = served {
-                tracing::error!(%error, "the operator edge failed");
+                .with_graceful_shutdown(stop.clone().cancelled_owned());
+            let too_long = async {
+                stop.cancelled().await;
+                tokio::time::sleep(OPERATOR_DRAIN).await;
+            };
+            tokio::select! {
+                served = served => if let Err(error) = served {
+                    tracing::error!(%error, "the operator edge failed");
+                },
+                () = too_long => tracing::info!("some operators' connections did not end in time"),
             }
         });
         let (fleet, stop) = (self.local.clone(), self.servers.clone());

@@ -194,7 +194,8 @@ pub async fn run(demo: Demo, env: &BTreeMap<String, String>) -> Result<ExitCode,
         .log_file
         .clone()
         .unwrap_or_else(|| data_dir.join("stadion.log"));
-    logging::start(&settings.logging.level, false, Some(&log)).map_err(PlatformError::Logging)?;
+    logging::start(&settings.logging.level, false, true, Some(&log))
+        .map_err(PlatformError::Logging)?;
     limits::raise_open_files();
     let mut stops = Stops::new().map_err(PlatformError::Socket)?;
     let mut platform = platform::start(settings).await?;

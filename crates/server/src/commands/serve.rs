@@ -60,6 +60,7 @@ pub async fn run(settings: Settings) -> Result<ExitCode, PlatformError> {
     logging::start(
         &settings.logging.level,
         json,
+        false,
         settings.logging.file.as_deref(),
     )
     .map_err(PlatformError::Logging)?;

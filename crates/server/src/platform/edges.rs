@@ -180,18 +180,24 @@ impl HealthSource for Health {
 /// Bytes of a log that are read for its last lines: the operator edge's limit of lines, at 200 bytes each.
 const LOG_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
-/// The logs of local game servers.
+/// The logs of local game servers, running and ended.
 struct Logs(PathBuf);
 
 #[async_trait]
 impl LogSource for Logs {
     async fn tail(&self, server: &ServerName, lines: usize) -> Result<Vec<String>, FleetError> {
-        let path = self
+        let running = self
             .0
             .join("servers")
             .join(server.as_str())
             .join("server.log");
-        let read = tokio::task::spawn_blocking(move || read_end(&path)).await;
+        // The log is wanted most when the server is gone.
+        let ended = self.0.join("ended").join(format!("{server}.log"));
+        let read = tokio::task::spawn_blocking(move || match read_end(&running) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => read_end(&ended),
+            read => read,
+        })
+        .await;
         let bytes = match read.unwrap_or_else(|error| Err(io::Error::other(error))) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -218,4 +224,26 @@ fn read_end(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(LOG_BYTES_MAX).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_log_of_an_ended_server_can_be_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let logs = Logs(dir.path().to_owned());
+        let server = ServerName::new("arena-1").unwrap();
+        assert!(matches!(
+            logs.tail(&server, 10).await,
+            Err(FleetError::NotFound { .. })
+        ));
+        std::fs::create_dir(dir.path().join("ended")).unwrap();
+        std::fs::write(dir.path().join("ended/arena-1.log"), "one\ntwo\n").unwrap();
+        assert_eq!(logs.tail(&server, 1).await.unwrap(), ["two"]);
+        std::fs::create_dir_all(dir.path().join("servers/arena-1")).unwrap();
+        std::fs::write(dir.path().join("servers/arena-1/server.log"), "running\n").unwrap();
+        assert_eq!(logs.tail(&server, 1).await.unwrap(), ["running"]);
+    }
 }

@@ -26,6 +26,17 @@ pub enum PlatformError {
         /// Why.
         source: io::Error,
     },
+    /// Another platform has the data directory.
+    #[error(
+        "data_dir: {path} is in use by the platform that runs as process {pid}: stop that one, or choose another directory",
+        path = path.display()
+    )]
+    Runs {
+        /// The data directory.
+        path: PathBuf,
+        /// The other platform's process.
+        pid: u32,
+    },
     /// A listener's address is taken or not ours.
     #[error("{key}: cannot listen on {address}: {source}{hint}", hint = in_use_hint(source))]
     Bind {

@@ -121,7 +121,7 @@ pub struct Logging {
     pub level: String,
     /// How a line looks.
     pub format: LogFormat,
-    /// File that gets the same lines as standard error; left out: none.
+    /// File that gets the same lines as standard output; left out: none.
     pub file: Option<String>,
 }
 
