@@ -13,8 +13,11 @@ use stadion_core::id::{
 use stadion_server::config::Settings;
 use stadion_server::keys::ServerKeys;
 
+/// Whether the bytes were accepted.
+pub type Target = fn(&[u8]) -> bool;
+
 /// Every target, by the name of its directory in `fuzz/corpus`.
-pub const TARGETS: [(&str, fn(&[u8]) -> bool); 8] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("arena_datagram", arena_datagram),
     ("create_ticket", stadion_gateway::fuzz::create_ticket),
     ("socket_message", stadion_gateway::fuzz::socket_message),
