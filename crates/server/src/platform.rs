@@ -33,6 +33,10 @@ pub use error::PlatformError;
 /// Ports of the local SDK servers: below the kernel's ephemeral range (`ip_local_port_range`, from 32,768) and above
 /// the guide's game ports, two thousand for at most a thousand game servers.
 const SDK_PORTS: std::ops::RangeInclusive<u16> = 20_000..=21_999;
+/// How long the lock of a killed platform is waited for: from `fork` to `exec` takes milliseconds, on a busy host more.
+const LOCK_LINGERS: Duration = Duration::from_secs(5);
+/// Pause between two tries.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// How long requests of operators have to end when the platform does: the gateway's connections have as long. Without
 /// it, half a request would hold up the end for ever.
 const OPERATOR_DRAIN: Duration = Duration::from_secs(5);
@@ -103,13 +107,7 @@ pub async fn start(settings: Settings) -> Result<Platform, PlatformError> {
         path: settings.data_dir.clone(),
         source,
     })?;
-    let state_dir = settings.data_dir.join("state");
-    let opening = move || EmbeddedState::open(&state_dir, Options::default());
-    let opened = tokio::task::spawn_blocking(opening).await;
-    let opened = opened.map_err(|error| PlatformError::Panicked {
-        why: error.to_string(),
-    })?;
-    let (state, recovery) = opened.map_err(|error| not_opened(error, &settings.data_dir))?;
+    let (state, recovery) = open_state(&settings.data_dir).await?;
     let gateway_listener = bind("gateway.listen", settings.gateway.listen).await?;
     let operator_listener =
         bind("gateway.operator_listen", settings.gateway.operator_listen).await?;
@@ -182,16 +180,31 @@ fn check_kinds(settings: &Settings) -> Result<(), PlatformError> {
     }
 }
 
-/// Why the state in `data_dir` did not open, naming the platform that has it.
-fn not_opened(error: OpenError, data_dir: &Path) -> PlatformError {
-    // One that was killed has left its file behind.
-    let lives = |running: &Endpoints| Path::new(&format!("/proc/{}", running.pid)).exists();
-    match (error, Endpoints::read(data_dir).filter(lives)) {
-        (OpenError::Locked { .. }, Some(running)) => PlatformError::Runs {
-            path: data_dir.to_owned(),
-            pid: running.pid,
-        },
-        (error, _) => error.into(),
+/// Opens the state in `data_dir`. A platform that was killed while it started a game server leaves its lock with the
+/// half-made process for a moment, so a lock without a living platform is tried again.
+async fn open_state(data_dir: &Path) -> Result<(Arc<EmbeddedState>, Recovery), PlatformError> {
+    let begun = tokio::time::Instant::now();
+    loop {
+        let state_dir = data_dir.join("state");
+        let opening = move || EmbeddedState::open(&state_dir, Options::default());
+        let opened = tokio::task::spawn_blocking(opening).await;
+        let opened = opened.map_err(|error| PlatformError::Panicked {
+            why: error.to_string(),
+        })?;
+        // One that was killed has left its file behind.
+        let lives = |running: &Endpoints| Path::new(&format!("/proc/{}", running.pid)).exists();
+        match (opened, Endpoints::read(data_dir).filter(lives)) {
+            (Err(OpenError::Locked { .. }), Some(running)) => {
+                return Err(PlatformError::Runs {
+                    path: data_dir.to_owned(),
+                    pid: running.pid,
+                });
+            }
+            (Err(OpenError::Locked { .. }), None) if begun.elapsed() < LOCK_LINGERS => {
+                tokio::time::sleep(LOCK_PAUSE).await;
+            }
+            (opened, _) => return Ok(opened?),
+        }
     }
 }
 

@@ -1,0 +1,164 @@
+//! How a platform ends: in bounded time, with nothing left, whoever is connected and whatever its game servers do.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use stadion_client::wire::{CreateTicket, EventKind, Player};
+use stadion_client::{Client, Update};
+use tokio::time::{Instant, timeout};
+
+use crate::stand::{PATIENCE, Stand};
+
+const DUELS: &str = "
+regions: [here]
+matchmaking: { interval_ms: 50 }
+networking: { port_range_start: 22000, port_range_end: 22999 }
+game_modes: [{ name: duel, teams: 2, players_target: 2, players_min: 2 }]
+fleets: [{ name: arena, region: here, min_replicas: 2, max_replicas: 2, buffer_size: 1 }]
+";
+
+fn settings(drain_seconds: u32) -> String {
+    format!("drain_timeout_seconds: {drain_seconds}{DUELS}")
+}
+
+fn duel(player_id: &str) -> CreateTicket {
+    CreateTicket {
+        game_mode: "duel".into(),
+        players: vec![Player {
+            player_id: player_id.into(),
+            latencies_ms: [("here".to_owned(), 10)].into(),
+            ..Player::default()
+        }],
+        ..CreateTicket::default()
+    }
+}
+
+async fn match_found(client: &Client) {
+    let mut events = client.connect(0).await.unwrap();
+    let found = async {
+        loop {
+            if let Update::Event(event) = events.next().await.unwrap()
+                && matches!(event.kind, EventKind::MatchFound(_))
+            {
+                return;
+            }
+        }
+    };
+    timeout(PATIENCE, found).await.unwrap();
+}
+
+/// A platform with one live match, which nobody joins: it would be there for another 30 s.
+async fn with_a_live_match(drain_seconds: u32) -> Stand {
+    let mut stand = Stand::new(&settings(drain_seconds)).await;
+    stand.start().await;
+    stand.servers_ready(2).await;
+    for id in ["alice", "bob"] {
+        let ticket = stand.player(id).create_ticket(&duel(id), None).await;
+        ticket.unwrap();
+    }
+    match_found(&stand.player("alice")).await;
+    stand
+}
+
+#[tokio::test]
+async fn both_signals_end_it_cleanly_and_it_starts_again() {
+    let mut stand = Stand::new(&settings(0)).await;
+    for signal in [Signal::INT, Signal::TERM] {
+        stand.start().await;
+        stand.servers_ready(2).await;
+        stand.signal(signal);
+        assert_eq!(stand.exited().await.code(), Some(0));
+        stand.assert_gone();
+    }
+}
+
+#[tokio::test]
+async fn a_signal_during_the_start_counts() {
+    let mut stand = Stand::new(&settings(0)).await;
+    stand.spawn();
+    stand.begun().await;
+    stand.signal(Signal::TERM);
+    assert!(stand.exited().await.success());
+    stand.assert_gone();
+}
+
+/// A platform that is killed between `fork` and `exec` of a game server leaves its lock there for a moment.
+#[tokio::test]
+async fn a_lock_that_lingers_is_waited_for() {
+    let mut stand = Stand::new(&settings(0)).await;
+    stand.start().await;
+    stand.kill().await;
+    let state = stand.data_dir.join("state/state.redb");
+    let lock = File::options().read(true).write(true).open(state).unwrap();
+    lock.lock().unwrap();
+    stand.spawn();
+    stand.begun().await;
+    lock.unlock().unwrap();
+    stand.ready().await;
+    stand.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_signal_cuts_the_drain_short() {
+    let mut stand = with_a_live_match(600).await;
+    stand.signal(Signal::INT);
+    // While it drains, no new ticket is taken.
+    let carol = stand.player("carol");
+    let refused = async {
+        loop {
+            if let Err(error) = carol.create_ticket(&duel("carol"), None).await {
+                return error;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let error = timeout(PATIENCE, refused).await.unwrap();
+    assert!(error.is_retryable(), "{error}");
+    stand.signal(Signal::INT);
+    assert!(stand.exited().await.success());
+    stand.assert_gone();
+}
+
+#[tokio::test]
+async fn a_drain_ends_by_itself_and_the_match_is_over_at_the_next_start() {
+    let mut stand = with_a_live_match(1).await;
+    let lost = stand.matches("live").await.remove(0);
+    stand.signal(Signal::TERM);
+    assert!(stand.exited().await.success());
+    stand.assert_gone();
+    stand.start().await;
+    stadion_testkit::wait::wait_until("the match to be over", || async {
+        let over = stand.matches("ended").await;
+        over.iter()
+            .any(|m| m.match_id == lost.match_id)
+            .then_some(())
+    })
+    .await;
+    assert_eq!(stand.matches("live").await, []);
+    stand.stop().await;
+}
+
+/// Neither half a request, nor an idle connection, nor a player who listens keeps it.
+#[tokio::test]
+async fn nobody_who_is_connected_holds_up_the_end() {
+    let mut stand = Stand::new(&settings(0)).await;
+    stand.start().await;
+    let mut connections = Vec::new();
+    for address in [stand.gateway, stand.operator] {
+        for said in ["", "GET /healthz HTTP/1.1\r\nHost: x\r\n"] {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.write_all(said.as_bytes()).unwrap();
+            connections.push(stream);
+        }
+    }
+    let listening = stand.player("alice").connect(0).await.unwrap();
+    let begun = Instant::now();
+    stand.signal(Signal::TERM);
+    assert!(stand.exited().await.success());
+    assert!(begun.elapsed() < PATIENCE / 2, "{:?}", begun.elapsed());
+    stand.assert_gone();
+    drop((connections, listening));
+}
