@@ -11,7 +11,7 @@ use super::shape;
 use super::{Problem, Secret};
 
 /// Variables whose name begins with `STADION_` and that are no configuration.
-pub const OTHER_VARIABLES: [&str; 11] = [
+pub const OTHER_VARIABLES: [&str; 12] = [
     "STADION_CONFIG",
     "STADION_LOG",
     "STADION_OPERATOR_TOKEN",
@@ -21,6 +21,7 @@ pub const OTHER_VARIABLES: [&str; 11] = [
     "STADION_SERVER_NAME",
     "STADION_SERVER_TOKEN",
     "STADION_TEST_QUICK",
+    "STADION_TEST_SEED",
     "STADION_TOKEN",
     "STADION_URL",
 ];
