@@ -18,8 +18,9 @@ pub(super) const MATCH_ID_KEY: &str = "stadion.dev/match-id";
 
 /// Time between two looks whether the SDK server is there: two fit into the time that it may be away.
 const SDK_LOOK: Duration = Duration::from_secs(25);
-/// First pause between attempts; it doubles.
-const PAUSE_FIRST: Duration = Duration::from_millis(200);
+/// First pause between attempts; it doubles. A server hears of its match some milliseconds before the match is live, and
+/// its players are on their way then.
+const PAUSE_FIRST: Duration = Duration::from_millis(10);
 /// Longest pause between attempts: a returning Stadion gets its results within moments.
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// How long a result is worth delivering: Stadion ends a match whose server has not spoken for far less.
