@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use stadion_core::fleet::{Fleet, FleetSpec};
+use stadion_core::matches::{MatchEnd, MatchState};
 use stadion_core::state::State;
 use stadion_core::time::Clock;
 use stadion_fleet::local::{LocalConfig, LocalFleet, Timing};
@@ -374,6 +375,7 @@ impl Platform {
             () = tokio::time::sleep(drain) => tracing::warn!("live matches did not end in time and are cut off"),
             () = hurry => {}
         }
+        self.cut_off().await;
         if let Err(error) = self.local.end_all().await {
             tracing::warn!(%error, "game servers may go on running");
         }
@@ -383,6 +385,21 @@ impl Platform {
         drop(std::fs::remove_file(
             self.settings.data_dir.join(ENDPOINTS_FILE),
         ));
+    }
+
+    /// Ends the matches that are still live, so that their players are told while there is an edge to tell them.
+    async fn cut_off(&self) {
+        let open = self.parts.state.open_matches().await.unwrap_or_default();
+        for live in open.iter().filter(|open| open.state == MatchState::Live) {
+            let now = self.parts.clock.now();
+            let ended = self
+                .parts
+                .state
+                .end_match(live.id, MatchEnd::Operator, None, now);
+            if let Err(error) = ended.await {
+                tracing::warn!(match_id = %live.id, %error, "a live match could not be ended");
+            }
+        }
     }
 
     /// Where its data is.
