@@ -91,8 +91,9 @@ pub struct Platform {
     settings: Arc<Settings>,
     gateway: stadion_gateway::Gateway,
     tasks: JoinSet<&'static str>,
-    /// Loops end before the edges, and the edges before the fleet.
-    loops: CancellationToken,
+    /// What makes matches ends first; then what keeps house, which sees live matches end; then the edges and the fleet.
+    matching: CancellationToken,
+    upkeep: CancellationToken,
     edges: CancellationToken,
     servers: CancellationToken,
 }
@@ -156,7 +157,8 @@ pub async fn start(settings: Settings) -> Result<Platform, PlatformError> {
         settings,
         gateway: gateway.clone(),
         tasks: JoinSet::new(),
-        loops: CancellationToken::new(),
+        matching: CancellationToken::new(),
+        upkeep: CancellationToken::new(),
         edges: CancellationToken::new(),
         servers: CancellationToken::new(),
     };
@@ -358,7 +360,7 @@ impl Platform {
     /// until `hurry`), then the game servers, then the edges.
     pub async fn stop(mut self, drain: Duration, hurry: impl Future<Output = ()>) {
         self.gateway.drain();
-        self.loops.cancel();
+        self.matching.cancel();
         let drained = async {
             while self
                 .parts
@@ -375,6 +377,7 @@ impl Platform {
             () = tokio::time::sleep(drain) => tracing::warn!("live matches did not end in time and are cut off"),
             () = hurry => {}
         }
+        self.upkeep.cancel();
         self.cut_off().await;
         if let Err(error) = self.local.end_all().await {
             tracing::warn!(%error, "game servers may go on running");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use stadion_core::state::Fence;
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::{Parts, Platform, PlatformError, observe};
 use crate::director::Director;
@@ -36,7 +37,7 @@ impl Platform {
             holder,
             held,
             metrics.clone(),
-            self.loops.clone(),
+            self.upkeep.clone(),
         );
         self.spawn("lease", keeper);
         let open = state.open_matches().await?;
@@ -75,7 +76,7 @@ impl Platform {
         for mode in self.settings.game_modes.clone() {
             self.spawn(
                 "matchmaker",
-                matchmaking::run(parts.clone(), mode, lease.clone(), self.loops.clone()),
+                matchmaking::run(parts.clone(), mode, lease.clone(), self.matching.clone()),
             );
         }
     }
@@ -98,7 +99,8 @@ impl Platform {
             metrics.clone(),
         ));
         let period = Duration::from_millis(self.settings.scaling.interval_ms);
-        self.spawn_loop("scaling", period, poke, lease, move |_| {
+        let stop = self.matching.clone();
+        self.spawn_loop("scaling", period, poke, lease, stop, move |_| {
             let scaler = scaler.clone();
             async move { scaler.pass().await }
         });
@@ -112,26 +114,28 @@ impl Platform {
             sessions: self.settings.sessions,
             retention_ms: self.settings.retention_ms,
         });
-        self.spawn_loop("reaper", REAP_PERIOD, Arc::default(), lease, move |fence| {
+        let (poke, stop) = (Arc::default(), self.upkeep.clone());
+        self.spawn_loop("reaper", REAP_PERIOD, poke, lease, stop, move |fence| {
             let reaper = reaper.clone();
             async move { reaper.pass(fence).await }
         });
     }
 
-    /// A loop that works while the lease is held.
+    /// A loop that works while the lease is held, until `stop`.
     fn spawn_loop<F, Fut>(
         &mut self,
         name: &'static str,
         period: Duration,
         poke: Arc<Notify>,
         lease: &Lease,
+        stop: CancellationToken,
         mut pass: F,
     ) where
         F: FnMut(Fence) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), loops::LoopError>> + Send + 'static,
     {
         let mut lease = lease.clone();
-        let (metrics, stop) = (self.parts.metrics.clone(), self.loops.clone());
+        let metrics = self.parts.metrics.clone();
         self.spawn(name, async move {
             // The first pass waits for the first lease, or it would come a whole period late.
             tokio::select! {

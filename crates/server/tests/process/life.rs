@@ -3,14 +3,14 @@
 use std::fs::File;
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::Duration;
 
 use rustix::process::Signal;
 use stadion_client::wire::{CreateTicket, EventKind, Player};
 use stadion_client::{Client, Update};
+use stadion_testkit::wait::wait_until;
 use tokio::time::{Instant, timeout};
 
-use crate::stand::{PATIENCE, Stand};
+use crate::stand::{PATIENCE, Stand, tell};
 
 const DUELS: &str = "
 regions: [here]
@@ -105,19 +105,33 @@ async fn a_lock_that_lingers_is_waited_for() {
 async fn a_second_signal_cuts_the_drain_short() {
     let mut stand = with_a_live_match(600).await;
     stand.signal(Signal::INT);
-    // While it drains, no new ticket is taken.
     let carol = stand.player("carol");
-    let refused = async {
-        loop {
-            if let Err(error) = carol.create_ticket(&duel("carol"), None).await {
-                return error;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    let error = timeout(PATIENCE, refused).await.unwrap();
+    let error = wait_until("new tickets to be refused", || async {
+        let refused = carol.create_ticket(&duel("carol"), Some("one")).await;
+        refused.err()
+    })
+    .await;
     assert!(error.is_retryable(), "{error}");
     stand.signal(Signal::INT);
+    assert!(stand.exited().await.success());
+    stand.assert_gone();
+}
+
+/// A match whose game server is gone ends during the drain too, and does not hold it up.
+#[tokio::test]
+async fn a_drain_does_not_wait_for_a_match_that_lost_its_server() {
+    let mut stand = with_a_live_match(600).await;
+    let server = stand.matches("live").await.remove(0).server;
+    let servers = stand.servers().await;
+    let server = servers.iter().find(|s| Some(&s.name) == server.as_ref());
+    stand.signal(Signal::TERM);
+    wait_until("the drain to begin", || async {
+        let carol = stand.player("carol");
+        let refused = carol.create_ticket(&duel("carol"), Some("one")).await;
+        refused.err()
+    })
+    .await;
+    tell(server.unwrap().pid.unwrap(), Signal::KILL);
     assert!(stand.exited().await.success());
     stand.assert_gone();
 }
@@ -130,7 +144,7 @@ async fn a_drain_ends_by_itself_and_the_match_is_over_at_the_next_start() {
     assert!(stand.exited().await.success());
     stand.assert_gone();
     stand.start().await;
-    stadion_testkit::wait::wait_until("the match to be over", || async {
+    wait_until("the match to be over", || async {
         let over = stand.matches("ended").await;
         over.iter()
             .any(|m| m.match_id == lost.match_id)

@@ -84,7 +84,8 @@ pub(crate) fn game_servers(data_dir: &Path) -> Vec<u32> {
     .collect()
 }
 
-fn tell(pid: u32, signal: Signal) {
+/// Sends a signal to a process that a test started.
+pub(crate) fn tell(pid: u32, signal: Signal) {
     let pid = Pid::from_raw(pid.cast_signed()).unwrap();
     let told = kill_process(pid, signal);
     // It may be gone already.
