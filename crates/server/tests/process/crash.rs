@@ -25,6 +25,8 @@ const SEEDS_QUICK: u64 = 5;
 const CHAIN: u64 = 13;
 /// The kill comes within this time from the first request.
 const KILL_WITHIN_MS: usize = 600;
+/// About as long as a start takes; it may be killed at any moment of it.
+const RECOVERY_MS: usize = 150;
 /// Players of one round who want a duel, a trio, and a match that never comes.
 const DUELLISTS: usize = 8;
 const TRIO: usize = 3;
@@ -76,6 +78,13 @@ impl Chain {
         self.rounds += 1;
         let first = self.players.len();
         self.load_and_kill(seed, &mut random).await;
+        // Some are killed again while they recover.
+        while random.once_in(4) {
+            self.stand.spawn();
+            // polls: nothing; the moment is what is tried.
+            sleep(Duration::from_millis(random.below(RECOVERY_MS) as u64)).await;
+            self.stand.kill().await;
+        }
         self.stand.start().await;
         self.every_ticket_is_known(first).await;
         self.no_player_is_in_two_places().await;
