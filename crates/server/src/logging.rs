@@ -28,6 +28,8 @@ pub fn start(level: &str, json: bool, quiet: bool, file: Option<&Path>) -> io::R
         && io::IsTerminal::is_terminal(&io::stdout());
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // They would go to stderr, and a stderr that is closed (`2>&1 | head -1`) would be a panic for each line.
+        .log_internal_errors(false)
         .with_writer(writer)
         .with_ansi(ansi);
     let started = if json {

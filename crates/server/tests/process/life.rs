@@ -1,7 +1,7 @@
 //! How a platform ends: in bounded time, with nothing left, whoever is connected and whatever its game servers do.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
 use rustix::process::Signal;
@@ -83,6 +83,19 @@ async fn a_signal_during_the_start_counts() {
     stand.signal(Signal::TERM);
     assert!(stand.exited().await.success());
     stand.assert_gone();
+}
+
+/// As `stadion serve 2>&1 | head -1`.
+#[tokio::test]
+async fn it_lives_when_nobody_reads_its_log() {
+    let mut stand = Stand::new(&settings(0)).await;
+    let mut log = BufReader::with_capacity(16, stand.spawn_into_pipe());
+    log.read_line(&mut String::new()).unwrap();
+    drop(log);
+    stand.ready().await;
+    // Each server that is started and ended is a line of the log.
+    stand.servers_ready(2).await;
+    stand.stop().await;
 }
 
 /// A platform that is killed between `fork` and `exec` of a game server leaves its lock there for a moment.

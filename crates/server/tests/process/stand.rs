@@ -1,7 +1,7 @@
 //! A platform in a process of its own, which can be killed and started again on the same data and the same ports.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, PipeReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
@@ -164,6 +164,18 @@ impl Stand {
             .stderr(log)
             .spawn();
         self.child = Some(child.unwrap());
+    }
+
+    /// Starts it with both its outputs going to one pipe; this is the other end.
+    pub(crate) fn spawn_into_pipe(&mut self) -> PipeReader {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let child = program()
+            .args(self.arguments(&["serve"]))
+            .stdout(writer.try_clone().unwrap())
+            .stderr(writer)
+            .spawn();
+        self.child = Some(child.unwrap());
+        reader
     }
 
     /// Waits until it takes work.
