@@ -6,6 +6,7 @@ use std::sync::Arc;
 use stadion_core::fleet::{AllocationRequest, Fleet};
 use stadion_core::id::TicketId;
 use stadion_core::matches::{AbandonReason, MatchEnd, MatchPlan, MatchState};
+use stadion_core::scaling::ScalingRules;
 use stadion_core::session::SessionRules;
 use stadion_core::state::{Fence, Filter, State};
 use stadion_core::ticket::{CancelReason, TicketState};
@@ -13,6 +14,7 @@ use stadion_core::time::{Clock, Timestamp};
 use stadion_server::clock::SystemEntropy;
 use stadion_server::director::{Director, Outcome};
 use stadion_server::loops::reaper::{GOODBYE_MS, Reaper};
+use stadion_server::loops::scaling::{Demand, Scaler};
 use stadion_server::metrics::Metrics;
 use stadion_state::embedded::{EmbeddedState, Options};
 use stadion_testkit::build::{fleet_spec, mode, mode_name, new_match, new_ticket, region};
@@ -329,4 +331,25 @@ async fn i9_a_director_without_its_lease_changes_nothing() {
     assert_eq!(scene.states(&tickets).await, ["searching", "searching"]);
     assert_eq!(scene.fleet.allocations(), 0);
     assert!(scene.reaper.pass(scene.fence).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operators_size_is_left_alone_for_the_cooldown() {
+    let scene = scene(1).await;
+    let rules = ScalingRules::default();
+    let scaler = Scaler::new(
+        scene.fleet.clone(),
+        scene.clock.clone(),
+        rules,
+        Arc::new(Demand::default()),
+        scene.reaper.metrics.clone(),
+    );
+    let name = scene.fleet.specs()[0].name.clone();
+    scaler.pass().await.unwrap();
+    scene.fleet.scale(&name, 10).await.unwrap();
+    scaler.pass().await.unwrap();
+    assert_eq!(scene.fleet.replicas(&name).await.unwrap(), 10);
+    tokio::time::advance(std::time::Duration::from_millis(rules.cooldown_ms + 1)).await;
+    scaler.pass().await.unwrap();
+    assert_eq!(scene.fleet.replicas(&name).await.unwrap(), 8);
 }

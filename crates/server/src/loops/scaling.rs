@@ -78,7 +78,16 @@ pub struct Scaler {
     rules: ScalingRules,
     demand: Arc<Demand>,
     metrics: Arc<Metrics>,
-    changed_at: Mutex<HashMap<FleetName, Timestamp>>,
+    fleets: Mutex<HashMap<FleetName, Seen>>,
+}
+
+/// What the scaler remembers of a fleet.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// Servers wanted when it last looked.
+    replicas: u32,
+    /// When the fleet was last scaled by share, or by somebody else: an operator's wish gets the cooldown too.
+    changed_at: Option<Timestamp>,
 }
 
 impl Scaler {
@@ -97,7 +106,7 @@ impl Scaler {
             rules,
             demand,
             metrics,
-            changed_at: Mutex::default(),
+            fleets: Mutex::default(),
         }
     }
 
@@ -123,7 +132,7 @@ impl Scaler {
         let lacking = self.demand.by_fleet(&mut fleets);
         for (spec, size) in &fleets {
             let waiting = lacking.get(&spec.name).copied().unwrap_or(0);
-            let changed_at = self.changed_at.lock().get(&spec.name).copied();
+            let changed_at = self.look(&spec.name, size.replicas, now);
             let Some(plan) =
                 scaling::plan(&self.rules, spec.bounds, *size, waiting, changed_at, now)
             else {
@@ -132,10 +141,30 @@ impl Scaler {
             tracing::info!(fleet = %spec.name, from = size.replicas, to = plan.replicas, reason = ?plan.reason, "scaling");
             self.fleet.scale(&spec.name, plan.replicas).await?;
             self.metrics.scaled(&spec.name, plan.reason);
-            if matches!(plan.reason, ScaleReason::Busy | ScaleReason::Idle) {
-                self.changed_at.lock().insert(spec.name.clone(), now);
-            }
+            let by_share = matches!(plan.reason, ScaleReason::Busy | ScaleReason::Idle);
+            let seen = Seen {
+                replicas: plan.replicas,
+                changed_at: if by_share { Some(now) } else { changed_at },
+            };
+            self.fleets.lock().insert(spec.name.clone(), seen);
         }
         Ok(())
+    }
+
+    /// Notes the fleet's size, and says when its cooldown began.
+    fn look(&self, fleet: &FleetName, replicas: u32, now: Timestamp) -> Option<Timestamp> {
+        let mut fleets = self.fleets.lock();
+        let first = Seen {
+            replicas,
+            changed_at: None,
+        };
+        let seen = fleets.entry(fleet.clone()).or_insert(first);
+        if seen.replicas != replicas {
+            *seen = Seen {
+                replicas,
+                changed_at: Some(now),
+            };
+        }
+        seen.changed_at
     }
 }
