@@ -22,6 +22,11 @@ use crate::platform::{self, Platform, PlatformError};
 use crate::report::Report;
 use crate::{keys, limits, logging};
 
+/// As `println!`, but a reader who has had enough (`| head -1`) does not end the demo.
+macro_rules! say {
+    ($($text:tt)*) => { drop(writeln!(std::io::stdout(), $($text)*)) };
+}
+
 /// The demo's configuration.
 pub const DEMO_YAML: &str = include_str!("demo.yaml");
 /// Time after `--duration` in which matches that are being played may end.
@@ -231,7 +236,7 @@ pub async fn run(demo: Demo, env: &BTreeMap<String, String>) -> Result<ExitCode,
             source,
         };
         std::fs::write(path, text + "\n").map_err(failed)?;
-        println!("\nThe report as JSON: {}", path.display());
+        say!("\nThe report as JSON: {}", path.display());
     }
     if !demo.keep_data {
         drop(std::fs::remove_dir_all(&data_dir));
@@ -241,27 +246,29 @@ pub async fn run(demo: Demo, env: &BTreeMap<String, String>) -> Result<ExitCode,
 
 fn say_start(demo: &Demo, platform: &Platform, log: &std::path::Path) {
     let endpoints = &platform.endpoints;
-    println!(
+    say!(
         "Stadion: {} players for {} s, seed {}",
         demo.players,
         demo.duration.as_secs(),
         demo.seed
     );
-    println!("  players and game servers  http://{}", endpoints.gateway);
-    println!(
+    say!("  players and game servers  http://{}", endpoints.gateway);
+    say!(
         "  operators                 http://{}   (--data-dir {})",
         endpoints.operator,
         platform.data_dir().display()
     );
-    println!("  log                       {}", log.display());
+    say!("  log                       {}", log.display());
     let found = platform.recovery;
     if found.tickets + found.matches > 0 {
-        println!(
+        say!(
             "  an earlier demo was cut off: {} tickets, {} matches and {} sessions were recovered",
-            found.tickets, found.matches, found.sessions
+            found.tickets,
+            found.matches,
+            found.sessions
         );
     }
-    println!("  Ctrl-C ends it in order.\n");
+    say!("  Ctrl-C ends it in order.\n");
 }
 
 /// Shows progress until the players are done; the report is of the moment when they stop queueing.
@@ -306,7 +313,7 @@ async fn watch(
         }
     }
     if terminal {
-        println!();
+        say!();
     }
     let report = match report {
         Some(report) => report,
@@ -336,10 +343,10 @@ fn in_words(reason: &str) -> &str {
 
 fn say(terminal: bool, text: &str) {
     if terminal {
-        print!("\r\x1b[K{text}");
+        drop(write!(std::io::stdout(), "\r\x1b[K{text}"));
         drop(std::io::stdout().flush());
     } else {
-        println!("{text}");
+        say!("{text}");
     }
 }
 
@@ -360,8 +367,8 @@ fn line(elapsed: Duration, report: &Report, players: &SwarmStats) -> String {
 }
 
 fn print_report(report: &Report, players: &SwarmStats, waiting: &BTreeMap<String, usize>) {
-    println!("\n{report}");
-    println!("{}", render_players(players, waiting));
+    say!("\n{report}");
+    say!("{}", render_players(players, waiting));
 }
 
 fn spread(values: &Distribution) -> String {

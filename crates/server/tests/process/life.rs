@@ -10,7 +10,7 @@ use stadion_client::{Client, Update};
 use stadion_testkit::wait::wait_until;
 use tokio::time::{Instant, timeout};
 
-use crate::stand::{PATIENCE, Stand, tell};
+use crate::stand::{PATIENCE, Stand, program, tell};
 
 const DUELS: &str = "
 regions: [here]
@@ -96,6 +96,39 @@ async fn it_lives_when_nobody_reads_its_log() {
     // Each server that is started and ended is a line of the log.
     stand.servers_ready(2).await;
     stand.stop().await;
+}
+
+/// As `stadion demo | head -1`.
+#[tokio::test]
+async fn a_demo_lives_when_nobody_reads_what_it_says() {
+    let stand = Stand::new("").await;
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut demo = program()
+        .args([
+            "demo",
+            "--players",
+            "2",
+            "--duration",
+            "1s",
+            "--mode",
+            "duel",
+        ])
+        .args(["--keep-data", "--data-dir"])
+        .arg(&stand.data_dir)
+        .env("STADION_GATEWAY__LISTEN", stand.gateway.to_string())
+        .env(
+            "STADION_GATEWAY__OPERATOR_LISTEN",
+            stand.operator.to_string(),
+        )
+        .stdout(writer)
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::with_capacity(16, reader);
+    said.read_line(&mut String::new()).unwrap();
+    drop(said);
+    let status = timeout(PATIENCE, demo.wait()).await.unwrap().unwrap();
+    assert!(status.success(), "{status}");
+    stand.assert_gone();
 }
 
 /// A platform that is killed between `fork` and `exec` of a game server leaves its lock there for a moment.
