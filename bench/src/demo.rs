@@ -44,12 +44,12 @@ fn figures(report: &Value) -> Result<Vec<Figure>, Failure> {
         Figure::alone("demo_seats", number("/players/seats")?, ""),
         Figure::alone(
             "demo_match_found_delay_p50",
-            number(&format!("{delay}/p50"))? * 1_000.0,
+            number(&format!("{delay}/p50_ms"))?,
             "ms",
         ),
         Figure::against(
             "demo_match_found_delay_p99",
-            number(&format!("{delay}/p99"))? * 1_000.0,
+            number(&format!("{delay}/p99_ms"))?,
             "ms",
             DELAY_MS_MAX,
             "interval + 250 ms",
@@ -72,4 +72,22 @@ fn figures(report: &Value) -> Result<Vec<Figure>, Failure> {
         }
     }
     Ok(figures)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::figures;
+
+    #[test]
+    fn a_report_is_read_with_its_errors_by_kind() {
+        let report = serde_json::json!({
+            "platform": {"performance": {"match_found_delay": {"p50_ms": 250.0, "p99_ms": 400.0}}},
+            "players": {"seats": 3, "match_found_delay_ms": {"p99": 9}, "errors": {"no answer": 2}},
+        });
+        let found = figures(&report).unwrap();
+        let lines: Vec<String> = found.iter().map(|figure| figure.shown(false)).collect();
+        assert!(lines[2].ends_with("ratio 0.800"), "{lines:?}");
+        assert!(lines[4].starts_with("demo_errors_no_answer"), "{lines:?}");
+        assert!(figures(&serde_json::json!({})).is_err());
+    }
 }
