@@ -19,6 +19,7 @@ use stadion_server::metrics::Metrics;
 use stadion_state::embedded::{EmbeddedState, Options};
 use stadion_testkit::build::{fleet_spec, mode, mode_name, new_match, new_ticket, region};
 use stadion_testkit::fleet::{FakeFleet, Fault};
+use stadion_testkit::random::Random;
 use stadion_testkit::wait::wait_until;
 use tempfile::TempDir;
 
@@ -331,6 +332,108 @@ async fn i9_a_director_without_its_lease_changes_nothing() {
     assert_eq!(scene.states(&tickets).await, ["searching", "searching"]);
     assert_eq!(scene.fleet.allocations(), 0);
     assert!(scene.reaper.pass(scene.fence).await.is_err());
+}
+
+/// One round of trouble: players come, plans are carried out while the fleet fails in some way, directors die at any
+/// step, servers crash, time passes, the reaper runs.
+async fn trouble(scene: &Scene, random: &mut Random, round: usize) {
+    let faults = [
+        Fault::None,
+        Fault::None,
+        Fault::NoCapacity,
+        Fault::Unavailable,
+        Fault::LostAnswer,
+    ];
+    scene.fleet.set_fault(*random.pick(&faults));
+    let now = scene.clock.now();
+    for seat in 0..2 {
+        let player = format!("p{round}-{seat}");
+        scene
+            .state
+            .create_ticket(new_ticket(&[&player], now), now)
+            .await
+            .unwrap();
+    }
+    let searching = scene.state.searching(&mode_name("duel")).await.unwrap();
+    let pair: Vec<_> = searching.iter().take(2).map(|ticket| ticket.id).collect();
+    let (director, plan, fence) = (scene.director.clone(), scene.plan(&pair), scene.fence);
+    let mut saga = tokio::spawn(async move { director.carry_out(fence, plan).await });
+    if random.once_in(2) {
+        for _ in 0..random.below(60) {
+            tokio::task::yield_now().await;
+        }
+        saga.abort();
+    }
+    drop((&mut saga).await);
+    match random.below(5) {
+        0 => drop(scene.reaper.pass(scene.fence).await),
+        1 => tokio::time::advance(std::time::Duration::from_secs(20)).await,
+        2 => {
+            let servers = scene.fleet.servers().await.unwrap();
+            if !servers.is_empty() {
+                scene.fleet.crash(&random.pick(&servers).name);
+            }
+        }
+        3 => {
+            for open in scene.state.open_matches().await.unwrap() {
+                if open.state == MatchState::Live {
+                    scene
+                        .state
+                        .end_match(open.id, MatchEnd::Finished, None, scene.clock.now())
+                        .await
+                        .unwrap();
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i1_i2_i3_i4_hold_whatever_fails_at_whatever_step() {
+    let mut random = Random::from_env(7);
+    for _ in 0..30 {
+        let scene = scene(4).await;
+        for round in 0..12 {
+            trouble(&scene, &mut random, round).await;
+            scene.state.check_invariants().unwrap();
+        }
+        // The trouble is over; what is over must be found within a few passes.
+        scene.fleet.set_fault(Fault::None);
+        for _ in 0..2 {
+            tokio::time::advance(std::time::Duration::from_millis(GOODBYE_MS + 1)).await;
+            scene.reaper.pass(scene.fence).await.unwrap();
+        }
+        scene.state.check_invariants().unwrap();
+        let open = scene.state.open_matches().await.unwrap();
+        assert!(
+            open.iter().all(|open| open.state == MatchState::Live),
+            "{open:?}"
+        );
+        let servers = scene.fleet.servers().await.unwrap();
+        for live in &open {
+            let allocated: Vec<_> = servers
+                .iter()
+                .filter(|server| server.match_id == Some(live.id))
+                .collect();
+            assert_eq!(allocated.len(), 1, "{live:?}");
+        }
+        for match_id in servers.iter().filter_map(|server| server.match_id) {
+            let found = scene.state.get_match(match_id).await.unwrap();
+            let since_ms = scene.clock.now().since_ms(found.changed_at);
+            let says_goodbye =
+                matches!(found.state, MatchState::Ended { .. }) && since_ms <= GOODBYE_MS;
+            assert!(found.state == MatchState::Live || says_goodbye, "{found:?}");
+        }
+        let tickets = scene.state.tickets(&Filter::default()).await.unwrap();
+        assert_eq!(tickets.len(), 24);
+        assert!(
+            tickets
+                .iter()
+                .all(|ticket| ticket.state.as_str() != "placing"),
+            "{tickets:?}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
