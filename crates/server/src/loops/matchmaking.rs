@@ -28,8 +28,8 @@ use crate::metrics::Metrics;
 /// 10,000 matches a second, and a stuck fleet holds back this many only.
 const PLACEMENTS_MAX: usize = 64;
 /// With tickets waiting, time alone can make a match possible, so the pool is looked at once per interval; but
-/// planning takes at most this share of one core.
-const PLANNING_SHARE: u32 = 4;
+/// planning takes at most a tenth of one core: after a plan comes a pause of this many times what it took.
+const PLANNING_PAUSE: u32 = 9;
 /// Pause before a matchmaker whose store did not answer begins anew.
 const RESTART_PAUSE: Duration = Duration::from_millis(250);
 /// Below this many tickets a plan costs less than moving the pool to another thread and back.
@@ -151,7 +151,7 @@ async fn term(
     };
     maker.reload().await?;
     loop {
-        let pause = maker.parts.interval.max(maker.plan_took * PLANNING_SHARE);
+        let pause = maker.parts.interval.max(maker.plan_took * PLANNING_PAUSE);
         tokio::select! {
             change = changes.next() => match change {
                 Some(Change::Ticket(ticket)) => maker.saw(&ticket),
