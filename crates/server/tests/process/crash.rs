@@ -120,6 +120,7 @@ impl Chain {
             let (killed, late_ms) = (killed.clone(), random.below(KILL_WITHIN_MS / 2));
             tasks.spawn(async move {
                 let playing = async {
+                    // polls: nothing; this is the seeded moment at which the player comes, and any moment is right
                     sleep(Duration::from_millis(late_ms as u64)).await;
                     player.play().await
                 };

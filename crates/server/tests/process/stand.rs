@@ -187,6 +187,7 @@ impl Stand {
                 }
                 let child = self.child.as_mut().unwrap();
                 assert_eq!(child.try_wait().unwrap(), None, "{}", self.log());
+                // polls: readiness
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };

@@ -119,6 +119,7 @@ impl Seat {
             }
             Ok(Ok(Err(why))) => Some(Err(why)),
             Ok(Err(())) => {
+                // polls: whether the server answers now
                 tokio::time::sleep(HELLO_AGAIN / 10).await;
                 None
             }
