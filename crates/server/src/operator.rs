@@ -30,11 +30,13 @@ use crate::metrics::{self, Metrics};
 mod fleets;
 mod refusal;
 mod seats;
+mod serve;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod wire;
 
 use refusal::Refusal;
+pub use serve::serve;
 use stadion_client::ProblemKind;
 use wire::{Check, Readiness};
 

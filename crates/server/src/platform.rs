@@ -38,9 +38,6 @@ const SDK_PORTS: std::ops::RangeInclusive<u16> = 20_000..=21_999;
 const LOCK_LINGERS: Duration = Duration::from_secs(5);
 /// Pause between two tries.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
-/// How long requests of operators have to end when the platform does: the gateway's connections have as long. Without
-/// it, half a request would hold up the end for ever.
-const OPERATOR_DRAIN: Duration = Duration::from_secs(5);
 /// Where a running platform says how to reach it, in its data directory.
 pub const ENDPOINTS_FILE: &str = "endpoints.json";
 
@@ -299,20 +296,8 @@ impl Platform {
             }
         });
         let stop = self.edges.clone();
-        self.spawn("operator edge", async move {
-            let served = axum::serve(operator_listener, operator)
-                .with_graceful_shutdown(stop.clone().cancelled_owned());
-            let too_long = async {
-                stop.cancelled().await;
-                tokio::time::sleep(OPERATOR_DRAIN).await;
-            };
-            tokio::select! {
-                served = served => if let Err(error) = served {
-                    tracing::error!(%error, "the operator edge failed");
-                },
-                () = too_long => tracing::info!("some operators' connections did not end in time"),
-            }
-        });
+        let serving = crate::operator::serve(operator_listener, operator, stop);
+        self.spawn("operator edge", serving);
         let (fleet, stop) = (self.local.clone(), self.servers.clone());
         self.spawn("fleet", async move { fleet.run(stop).await });
     }
