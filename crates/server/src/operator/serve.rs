@@ -17,9 +17,9 @@ use tower::ServiceExt as _;
 /// Connections at once: a Prometheus, some dashboards and a script each with a handful, twenty times over. More wait
 /// until one ends.
 const CONNECTIONS_MAX: u32 = 256;
-/// Time for the head of a request, and for the next request of a connection: a scrape every 5 s keeps its connection,
-/// and half a request frees its place.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for the head of a request, and for the next request of a connection; half a request frees its place then. As at
+/// the gateway: longer than clients keep idle connections (30 s), so that they close first.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(40);
 /// Head of a request, bytes; hyper's smallest.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
 /// Pause after a connection could not be accepted, as when there are no descriptors left.

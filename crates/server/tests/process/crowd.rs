@@ -66,8 +66,9 @@ async fn i7_five_thousand_connections_are_borne_and_let_go() {
         connections
     });
     let connections = connections.await.unwrap();
+    // Connections of earlier callers end meanwhile, so the sum is not exact.
     wait_until("all connections to be taken", || async {
-        (open_files(stand.pid()) >= files_before + count).then_some(())
+        (open_files(stand.pid()) >= files_before + count - count / 100).then_some(())
     })
     .await;
     let alice = stand.player("alice");
