@@ -6,7 +6,7 @@ mod loops;
 mod observe;
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -232,6 +232,13 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
+/// Where a game server listens whose players reach it at `address`: on this machine only, or everywhere.
+fn listen_host(address: &str) -> &'static str {
+    let is_local =
+        address == "localhost" || address.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    if is_local { "127.0.0.1" } else { "0.0.0.0" }
+}
+
 async fn open_fleet(
     settings: &Settings,
     gateway: SocketAddr,
@@ -247,6 +254,7 @@ async fn open_fleet(
         Arc::new(spec)
     };
     let url = format!("http://{}", reachable(gateway));
+    let game_host = listen_host(&settings.networking.address);
     let config = LocalConfig {
         data_dir: settings.data_dir.clone(),
         address: settings.networking.address.clone(),
@@ -264,6 +272,7 @@ async fn open_fleet(
             let variables = [
                 ("STADION_URL", url.clone()),
                 ("STADION_SERVER_TOKEN", server_keys.issue(server)),
+                ("GAME_HOST", game_host.to_owned()),
                 ("SERVER_TYPE", spec.server_type.as_str().to_owned()),
             ];
             variables

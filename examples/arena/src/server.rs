@@ -9,7 +9,7 @@ mod edge;
 mod game;
 mod seat;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use stadion_client::{Client, ClientError};
@@ -99,7 +99,7 @@ pub fn run(config: ServerConfig) -> Result<(), ServerError> {
 /// Any [`ServerError`].
 pub async fn serve(config: ServerConfig, stop: CancellationToken) -> Result<(), ServerError> {
     let port = config.game_port;
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port))
+    let socket = UdpSocket::bind((config.game_host, port))
         .await
         .map_err(|source| ServerError::Port { port, source })?;
     let client =
