@@ -53,6 +53,7 @@ fn ticket(id: u32, skill: f64, mode: &GameMode, random: &mut Random) -> Ticket {
         players: vec![TicketPlayer {
             player_id: PlayerId::new(format!("player-{id}")).expect("a valid name"),
             skill,
+            skill_uncertainty: 0.0,
             latencies_ms,
             attributes: BTreeMap::new(),
         }],

@@ -11,6 +11,7 @@ pub mod matches;
 pub mod matchmaker;
 pub mod mode;
 pub mod placement;
+pub mod rules;
 pub mod scaling;
 pub mod session;
 pub mod state;

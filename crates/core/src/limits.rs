@@ -13,6 +13,12 @@ pub const ATTRIBUTES_MAX: usize = 10;
 /// Bytes of an attribute or requirement, key and value each; FlexMatch's limit for strings.
 pub const ATTRIBUTE_BYTES_MAX: usize = 100;
 
+/// Texts of one attribute that is a list; FlexMatch's limit.
+pub const ATTRIBUTE_LIST_MAX: usize = 100;
+
+/// Numbers of one attribute that is a map; FlexMatch's limit.
+pub const ATTRIBUTE_MAP_MAX: usize = 10;
+
 /// Skill is a rating between minus and plus this: beyond every rating system in use (Elo, Glicko-2, `TrueSkill` × 100),
 /// and far inside what an `f64` counts exactly.
 pub const SKILL_MAX: f64 = 1e6;

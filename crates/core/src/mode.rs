@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::GameModeName;
 use crate::limits::PARTY_PLAYERS_MAX;
+use crate::rules::Rules;
 
 /// How far apart in skill two tickets may be, and how that widens while they wait. Both sides must allow the
 /// difference: the narrower window of the two decides (I6).
@@ -47,6 +48,9 @@ pub struct GameMode {
     pub latency_max_ms: u32,
     /// Skill.
     pub skill: SkillWindow,
+    /// Everything else.
+    #[serde(default)]
+    pub rules: Rules,
 }
 
 impl GameMode {
@@ -139,6 +143,7 @@ pub fn guide_modes() -> Vec<GameMode> {
         settle_after_ms: SETTLE_AFTER_MS,
         latency_max_ms: LATENCY_MAX_MS,
         skill: SKILL_WINDOW,
+        rules: Rules::default(),
     })
     .collect()
 }

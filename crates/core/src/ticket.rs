@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::fleet::GameServer;
 use crate::id::{GameModeName, MatchId, PlayerId, Region, TicketId};
 use crate::limits::{
-    ATTRIBUTE_BYTES_MAX, ATTRIBUTES_MAX, LATENCY_MAX_MS, PARTY_PLAYERS_MAX, REGIONS_MAX, SKILL_MAX,
+    ATTRIBUTE_BYTES_MAX, ATTRIBUTE_LIST_MAX, ATTRIBUTE_MAP_MAX, ATTRIBUTES_MAX, LATENCY_MAX_MS,
+    PARTY_PLAYERS_MAX, REGIONS_MAX, SKILL_MAX,
 };
 use crate::mode::GameMode;
 use crate::time::Timestamp;
@@ -20,6 +21,10 @@ pub enum Attribute {
     Number(f64),
     /// A text.
     Text(String),
+    /// Texts, in order.
+    List(Vec<String>),
+    /// Numbers by name.
+    Map(BTreeMap<String, f64>),
 }
 
 /// One player of a ticket.
@@ -29,6 +34,9 @@ pub struct TicketPlayer {
     pub player_id: PlayerId,
     /// Rating in this game mode; finite, within ±[`SKILL_MAX`].
     pub skill: f64,
+    /// How uncertain the rating is: its standard deviation, in the same points; finite, 0 to [`SKILL_MAX`].
+    #[serde(default)]
+    pub skill_uncertainty: f64,
     /// Measured latency per region, milliseconds. Empty means not measured: the ticket's preference decides.
     pub latencies_ms: BTreeMap<Region, u32>,
     /// What rules may look at.
@@ -346,6 +354,12 @@ fn check_player(
             format!("must be a number within ±{SKILL_MAX}"),
         ));
     }
+    if !(0.0..=SKILL_MAX).contains(&player.skill_uncertainty) {
+        return Err(invalid(
+            format!("players[{index}].skill_uncertainty"),
+            format!("must be a number from 0 to {SKILL_MAX}"),
+        ));
+    }
     for (region, latency_ms) in &player.latencies_ms {
         let field = format!("players[{index}].latencies_ms.{region}");
         known_region(region, regions, &field)?;
@@ -363,18 +377,29 @@ fn check_player(
         ));
     }
     for (key, value) in &player.attributes {
-        let good = match value {
-            Attribute::Number(number) => number.is_finite(),
-            Attribute::Text(text) => text.len() <= ATTRIBUTE_BYTES_MAX,
-        };
-        if !good || key.len() > ATTRIBUTE_BYTES_MAX {
+        if !good_attribute(value) || key.len() > ATTRIBUTE_BYTES_MAX {
             let key: String = key.chars().take(32).collect();
-            let why =
-                format!("must be a finite number or a text of at most {ATTRIBUTE_BYTES_MAX} bytes");
+            let why = format!(
+                "must be a finite number, a text of at most {ATTRIBUTE_BYTES_MAX} bytes, a list of at most \
+                 {ATTRIBUTE_LIST_MAX} such texts, or at most {ATTRIBUTE_MAP_MAX} numbers by name"
+            );
             return Err(invalid(format!("players[{index}].attributes.{key}"), why));
         }
     }
     Ok(())
+}
+
+fn good_attribute(value: &Attribute) -> bool {
+    let short = |text: &String| text.len() <= ATTRIBUTE_BYTES_MAX;
+    match value {
+        Attribute::Number(number) => number.is_finite(),
+        Attribute::Text(text) => short(text),
+        Attribute::List(texts) => texts.len() <= ATTRIBUTE_LIST_MAX && texts.iter().all(short),
+        Attribute::Map(numbers) => {
+            let good = |(name, number): (&String, &f64)| short(name) && number.is_finite();
+            numbers.len() <= ATTRIBUTE_MAP_MAX && numbers.iter().all(good)
+        }
+    }
 }
 
 fn check_labels(requirements: &Requirements) -> Result<(), InvalidTicket> {

@@ -12,6 +12,7 @@ use stadion_core::id::{GameModeName, PlayerId, Region, TicketId};
 use stadion_core::matches::MatchPlan;
 use stadion_core::matchmaker::{Budget, Plan, Pool, Supply};
 use stadion_core::mode::{GameMode, SkillWindow};
+use stadion_core::rules::Rules;
 use stadion_core::ticket::{Requirements, Ticket, TicketPlayer, TicketState};
 use stadion_core::time::Timestamp;
 
@@ -39,6 +40,7 @@ fn mode(teams: u32, players_target: u32, players_min: u32, growth_per_second: f6
             growth_per_second,
             max: 250.0,
         },
+        rules: Rules::default(),
     };
     assert_eq!(mode.check(), Ok(()));
     mode
@@ -91,6 +93,7 @@ impl Sketch {
             })
             .unwrap(),
             skill: *skill,
+            skill_uncertainty: 0.0,
             latencies_ms: self
                 .latencies_ms
                 .map(|ms| regions().into_iter().zip(ms).collect())

@@ -51,10 +51,13 @@ fn ticket_player(player: &wire::Player, path: &str) -> Result<TicketPlayer, Refu
     let attribute = |value: &wire::Attribute| match value {
         wire::Attribute::Number(number) => Attribute::Number(*number),
         wire::Attribute::Text(text) => Attribute::Text(text.clone()),
+        wire::Attribute::List(texts) => Attribute::List(texts.clone()),
+        wire::Attribute::Map(numbers) => Attribute::Map(numbers.clone()),
     };
     Ok(TicketPlayer {
         player_id,
         skill: player.skill.unwrap_or(0.0),
+        skill_uncertainty: player.skill_uncertainty.unwrap_or(0.0),
         latencies_ms,
         attributes: player
             .attributes
@@ -110,10 +113,13 @@ pub(crate) fn ticket(ticket: &Ticket) -> wire::Ticket {
     let attribute = |value: &Attribute| match value {
         Attribute::Number(number) => wire::Attribute::Number(*number),
         Attribute::Text(text) => wire::Attribute::Text(text.clone()),
+        Attribute::List(texts) => wire::Attribute::List(texts.clone()),
+        Attribute::Map(numbers) => wire::Attribute::Map(numbers.clone()),
     };
     let player = |player: &TicketPlayer| wire::Player {
         player_id: player.player_id.to_string(),
         skill: Some(player.skill),
+        skill_uncertainty: (player.skill_uncertainty > 0.0).then_some(player.skill_uncertainty),
         latencies_ms: player
             .latencies_ms
             .iter()

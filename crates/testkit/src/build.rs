@@ -12,6 +12,7 @@ use stadion_core::id::{
 };
 use stadion_core::matches::{Match, MatchPlan, NewMatch, Placement, Quality};
 use stadion_core::mode::{GameMode, SkillWindow};
+use stadion_core::rules::Rules;
 use stadion_core::session::{Session, SessionState};
 use stadion_core::ticket::{Idempotency, NewTicket, Requirements, Ticket, TicketPlayer};
 use stadion_core::time::Timestamp;
@@ -87,6 +88,7 @@ pub fn mode() -> GameMode {
             growth_per_second: 0.0,
             max: 200.0,
         },
+        rules: Rules::default(),
     }
 }
 
@@ -96,6 +98,7 @@ pub fn player(name: &str) -> TicketPlayer {
     TicketPlayer {
         player_id: player_id(name),
         skill: 1_000.0,
+        skill_uncertainty: 0.0,
         latencies_ms: BTreeMap::from([(region(REGION), 20)]),
         attributes: BTreeMap::new(),
     }

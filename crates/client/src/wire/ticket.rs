@@ -13,6 +13,10 @@ pub enum Attribute {
     Number(f64),
     /// A text of at most 100 bytes.
     Text(String),
+    /// At most 100 texts, in order: roles by preference, players to avoid.
+    List(Vec<String>),
+    /// At most 10 numbers by name.
+    Map(BTreeMap<String, f64>),
 }
 
 /// One player of a ticket.
@@ -24,6 +28,9 @@ pub struct Player {
     /// Rating in this game mode, within ±1,000,000; 0 when absent. A rating in the player's own token wins over this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skill: Option<f64>,
+    /// Standard deviation of the rating, in the same points; 0 when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skill_uncertainty: Option<f64>,
     /// Measured latency per region, milliseconds. Empty means not measured: `region_preference` decides.
     #[serde(default)]
     pub latencies_ms: BTreeMap<String, u32>,

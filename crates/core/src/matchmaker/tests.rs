@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::id::GameModeName;
 use crate::mode::SkillWindow;
+use crate::rules::Rules;
 use crate::ticket::{Requirements, TicketPlayer, TicketState};
 
 const NOW: Timestamp = Timestamp(1_000_000);
@@ -26,6 +27,7 @@ fn mode(teams: u32, players_target: u32, players_min: u32) -> GameMode {
             growth_per_second: 10.0,
             max: 300.0,
         },
+        rules: Rules::default(),
     }
 }
 
@@ -39,6 +41,7 @@ fn ticket(id: u128, text: &str) -> Arc<Ticket> {
     let players = (0..size).map(|player| TicketPlayer {
         player_id: PlayerId::new(format!("p{id}-{player}")).unwrap(),
         skill: skill.parse().unwrap(),
+        skill_uncertainty: 0.0,
         latencies_ms: latencies
             .split(',')
             .map(|latency| latency.split_once(':').unwrap())

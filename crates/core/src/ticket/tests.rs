@@ -20,6 +20,7 @@ fn player(id: &str, skill: f64, latencies_ms: &[(&str, u32)]) -> TicketPlayer {
     TicketPlayer {
         player_id: PlayerId::new(id).unwrap(),
         skill,
+        skill_uncertainty: 0.0,
         latencies_ms: latencies_ms
             .iter()
             .map(|(name, ms)| (region(name), *ms))

@@ -9,6 +9,7 @@ use stadion_core::id::{GameModeName, Region};
 use stadion_core::limits::REGIONS_MAX;
 use stadion_core::matchmaker::Budget;
 use stadion_core::mode::{self, GameMode, SkillWindow};
+use stadion_core::rules::Rules;
 use stadion_core::scaling::ScalingRules;
 use stadion_core::session::SessionRules;
 
@@ -407,6 +408,7 @@ fn game_mode(
         settle_after_ms: written.settle_after_ms.unwrap_or(mode::SETTLE_AFTER_MS),
         latency_max_ms: written.latency_max_ms.unwrap_or(mode::LATENCY_MAX_MS),
         skill,
+        rules: Rules::default(),
     };
     mode.check().map(|()| mode)
 }

@@ -41,6 +41,7 @@ fn ticket(number: u128, created_at: u64) -> Arc<Ticket> {
         players: vec![TicketPlayer {
             player_id: PlayerId::new(format!("p{number}")).unwrap(),
             skill: 0.0,
+            skill_uncertainty: 0.0,
             latencies_ms: BTreeMap::new(),
             attributes: BTreeMap::new(),
         }],
