@@ -17,18 +17,22 @@ use tokio::sync::{broadcast, oneshot};
 
 use crate::ledger::{Command, Ledger, Outcome};
 
+mod frame;
 mod log;
+mod row;
 mod state;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod writer;
 
-pub use log::Opener;
-use log::{Log, file_opener};
+use log::{Log, WASTE_MAX};
+use storage::file_opener;
+pub use storage::{Opener, Storage};
 use writer::{Job, Writer};
 
-/// Name of the file in the state directory.
-pub const FILE_NAME: &str = "state.redb";
+/// Names of the files in the state directory. One is in use, or both while the older one is replaced.
+pub const FILE_NAMES: [&str; 2] = ["journal-a", "journal-b"];
 
 /// Commands that wait for the writer: at 20,000 a second they are done in 0.4 s, sooner than a caller gives up. About
 /// 2 KiB each, so 16 MiB.
@@ -37,22 +41,19 @@ pub const COMMANDS_MAX: usize = 8_192;
 /// Changes that a watcher may lag behind: ten batches of 512 commands with three changes each. 32 bytes each.
 pub const CHANGES_MAX: usize = 16_384;
 
-/// Memory for redb's pages. The ledger holds everything, so the file is read only to find where to write.
-const CACHE_BYTES: usize = 8 * 1024 * 1024;
-
 /// How the store is opened.
 #[derive(Clone)]
 pub struct Options {
-    /// Memory for the pages of the file, bytes.
-    pub cache_bytes: usize,
-    /// Opens the file; a test puts one here whose disk fails.
+    /// Rows of waste that the files may hold beside as many as are alive.
+    pub waste_max: usize,
+    /// Opens the files; a test puts one here whose disk fails.
     pub opener: Opener,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
-            cache_bytes: CACHE_BYTES,
+            waste_max: WASTE_MAX,
             opener: file_opener(),
         }
     }
@@ -157,8 +158,7 @@ impl EmbeddedState {
             why: error.to_string(),
         };
         std::fs::create_dir_all(dir).map_err(|error| io(dir, error))?;
-        let mut log = Log::new(dir.join(FILE_NAME), options);
-        let loaded = log.open()?;
+        let (log, loaded) = Log::open(FILE_NAMES.map(|name| dir.join(name)), &options)?;
         // A new file is durable only when its name in the directory is.
         std::fs::File::open(dir)
             .and_then(|dir| dir.sync_all())

@@ -54,7 +54,9 @@ async fn durable_creations_per_second() {
         grown * 1_024 / tickets
     );
     drop(state);
-    let file = directory.path().join(stadion_state::embedded::FILE_NAME);
+    let file = directory
+        .path()
+        .join(stadion_state::embedded::FILE_NAMES[0]);
     println!(
         "file: {} bytes a ticket",
         file.metadata().unwrap().len() / tickets as u64

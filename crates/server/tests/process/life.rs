@@ -138,7 +138,7 @@ async fn a_lock_that_lingers_is_waited_for() {
     let mut stand = Stand::new(&settings(0)).await;
     stand.start().await;
     stand.kill().await;
-    let state = stand.data_dir.join("state/state.redb");
+    let state = stand.data_dir.join("state/journal-a");
     let lock = File::options().read(true).write(true).open(state).unwrap();
     lock.lock().unwrap();
     stand.spawn();

@@ -1,320 +1,318 @@
-//! The file: rows in redb tables, one commit per batch.
+//! The journal: one frame per commit, appended to one of two files.
+//!
+//! A row that is written again leaves its former copies behind as waste. When most of the rows are waste, the other file
+//! begins as the next generation: from then on every commit goes there and takes some of the living rows along. When all
+//! of them are there, the older file is emptied. So there is no pause in which everything is copied, no second thread,
+//! and at every moment the two files in their order give the state.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use redb::{
-    Builder, Database, DatabaseError, Durability, Key, ReadableDatabase, ReadableTable,
-    StorageError, TableDefinition, TableHandle, Value, WriteTransaction,
-};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use stadion_core::event::PlayerEvent;
-use stadion_core::id::{MatchId, SessionId, TicketId};
-use stadion_core::matches::Match;
-use stadion_core::session::Session;
-use stadion_core::ticket::{Idempotency, Ticket};
+use super::frame::{self, CLOSED, FILE_HEAD, FRAME_HEAD, Head, Reader, SCHEMA, WHOLE};
+use super::storage::Storage;
+use super::{OpenError, Options, row};
+use crate::ledger::{Cursor, Ledger, Row};
 
-use super::{OpenError, Options};
-use crate::ledger::{Ledger, Meta, Row, Stored};
+/// Rows of waste that are not worth a new generation: about 100 MB, read again in a second.
+pub(super) const WASTE_MAX: usize = 300_000;
 
-/// The layout of the file. A program refuses a file with a higher one.
-const SCHEMA: u64 = 1;
+/// Living rows that a commit takes along per row of its own. More than one, so that a generation becomes whole.
+const CARRIED_PER_ROW: usize = 2;
 
-const TICKETS: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("tickets");
-const MATCHES: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("matches");
-const SESSIONS: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("sessions");
-const EVENTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("events");
-const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("stadion");
-const META_SCHEMA: &str = "schema";
-const META_VALUES: &str = "values";
+/// Living rows that a commit takes along in any case: 3 KB, which a flush does not notice.
+const CARRIED_MIN: usize = 8;
 
-/// Opens the file at a path with the given settings.
-pub type Opener = Arc<dyn Fn(&Builder, &Path) -> Result<Database, DatabaseError> + Send + Sync>;
-
-/// The opener that uses the file itself.
-pub(super) fn file_opener() -> Opener {
-    Arc::new(|builder, path| builder.create(path))
-}
-
-#[derive(Serialize)]
-struct TicketOut<'a> {
-    ticket: &'a Ticket,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'a Idempotency>,
-}
-
-#[derive(Deserialize)]
-struct TicketIn {
-    ticket: Ticket,
-    #[serde(default)]
-    key: Option<Idempotency>,
-}
-
-/// What the file held.
+/// What the files held.
 pub(super) struct Loaded {
     pub(super) ledger: Ledger,
     pub(super) repaired: bool,
 }
 
-/// The file, while it works. After any I/O error redb refuses every further call on its handle, so the handle is
-/// dropped and the file opened anew.
+/// The journal. Nobody else writes to its files while it is there.
 pub(super) struct Log {
-    path: PathBuf,
-    options: Options,
-    database: Option<Database>,
+    paths: [PathBuf; 2],
+    files: [Box<dyn Storage>; 2],
+    /// The file that is appended to.
+    active: usize,
+    generation: u64,
+    /// Where the next frame goes.
+    end: u64,
+    /// Its number.
+    sequence: u64,
+    /// Something failed: what is behind `end` is unknown, and nothing may follow it.
+    broken: bool,
+    /// Rows in the files, waste included.
+    rows: usize,
+    /// How far the living rows were taken along, while they are.
+    carried: Option<Cursor>,
+    frame: Vec<u8>,
+    waste_max: usize,
+}
+
+/// What one file came to.
+#[derive(Default)]
+struct Replayed {
+    end: u64,
+    /// Of the next frame.
+    sequence: Option<u64>,
+    whole: bool,
+    closed: bool,
+    rows: usize,
+}
+
+fn failed(path: &Path) -> impl Fn(std::io::Error) -> OpenError {
+    |error| OpenError::Io {
+        path: path.to_owned(),
+        why: error.to_string(),
+    }
+}
+
+/// The generation of a file, if anything was ever kept in it.
+fn generation(path: &Path, file: &dyn Storage) -> Result<Option<u64>, OpenError> {
+    let path = path.to_owned();
+    match frame::read_head(file).map_err(failed(&path))? {
+        Head::Empty => Ok(None),
+        Head::Ours { generation } => Ok(Some(generation)),
+        Head::Newer(found) => Err(OpenError::Newer {
+            path,
+            found,
+            known: SCHEMA,
+        }),
+        Head::Damaged => Err(damaged(&path, "its head has another checksum")),
+        Head::Foreign => Err(OpenError::NotOurs {
+            path,
+            why: "it does not begin as one".into(),
+        }),
+    }
+}
+
+fn damaged(path: &Path, why: impl Into<String>) -> OpenError {
+    OpenError::Corrupt {
+        path: path.to_owned(),
+        why: why.into(),
+    }
 }
 
 impl Log {
-    pub(super) fn new(path: PathBuf, options: Options) -> Self {
-        Self {
-            path,
-            options,
-            database: None,
-        }
-    }
-
-    pub(super) fn is_open(&self) -> bool {
-        self.database.is_some()
-    }
-
-    /// Opens, verifies and reads the whole file.
-    pub(super) fn open(&mut self) -> Result<Loaded, OpenError> {
-        self.database = None;
-        // redb promises an error, not the absence of panics, for a file that somebody else altered.
-        let opened = catch_unwind(AssertUnwindSafe(|| self.open_checked()));
-        let (database, loaded) = opened.unwrap_or_else(|_| {
-            Err(OpenError::Corrupt {
-                path: self.path.clone(),
-                why: "its pages contradict one another".into(),
+    /// Opens, verifies and reads the files at `paths`.
+    pub(super) fn open(
+        paths: [PathBuf; 2],
+        options: &Options,
+    ) -> Result<(Self, Loaded), OpenError> {
+        let open = |path: &Path| {
+            (options.opener)(path).map_err(|error| match error.kind() {
+                std::io::ErrorKind::WouldBlock => OpenError::Locked {
+                    path: path.to_owned(),
+                },
+                _ => failed(path)(error),
             })
-        })?;
-        self.database = Some(database);
-        Ok(loaded)
-    }
-
-    fn open_checked(&self) -> Result<(Database, Loaded), OpenError> {
-        let unclean = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&unclean);
-        let mut builder = Builder::new();
-        builder
-            .set_cache_size(self.options.cache_bytes)
-            .set_repair_callback(move |_| seen.store(true, Ordering::Relaxed));
-        let mut database =
-            (self.options.opener)(&builder, &self.path).map_err(|error| self.explain(error))?;
-        let repaired = unclean.load(Ordering::Relaxed);
-        // A repair has verified every checksum; otherwise it is done here, before anything is believed.
-        if !repaired {
-            database
-                .check_integrity()
-                .map_err(|error| self.explain(error))?;
-        }
-        self.check_schema(&database)?;
-        let ledger = self.load(&database)?;
-        Ok((database, Loaded { ledger, repaired }))
-    }
-
-    fn explain(&self, error: DatabaseError) -> OpenError {
-        let path = self.path.clone();
-        let why = error.to_string();
-        match error {
-            DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
-                OpenError::Locked { path }
-            }
-            DatabaseError::Storage(StorageError::Io(io))
-                if io.kind() == std::io::ErrorKind::InvalidData =>
-            {
-                OpenError::NotOurs { path, why }
-            }
-            DatabaseError::UpgradeRequired(_) => OpenError::NotOurs { path, why },
-            DatabaseError::Storage(StorageError::Corrupted(why)) => {
-                OpenError::Corrupt { path, why }
-            }
-            _ => OpenError::Io { path, why },
-        }
-    }
-
-    fn io(&self, error: impl Into<redb::Error>) -> OpenError {
-        let path = self.path.clone();
-        match error.into() {
-            redb::Error::Corrupted(why) => OpenError::Corrupt { path, why },
-            other => OpenError::Io {
-                path,
-                why: other.to_string(),
-            },
-        }
-    }
-
-    /// Knows its own files by a row of the first commit, and makes a new one from an empty database.
-    fn check_schema(&self, database: &Database) -> Result<(), OpenError> {
-        let read = database.begin_read().map_err(|e| self.io(e))?;
-        let tables = read.list_tables().map_err(|e| self.io(e))?;
-        let names: Vec<String> = tables.map(|table| table.name().to_owned()).collect();
-        if names.is_empty() {
-            drop(read);
-            return create_tables(database).map_err(|e| self.io(e));
-        }
-        let not_ours = |why: String| OpenError::NotOurs {
-            path: self.path.clone(),
-            why,
         };
-        if !names.iter().any(|name| name == META.name()) {
-            return Err(not_ours(format!("it has the tables {}", names.join(", "))));
-        }
-        let meta = read.open_table(META).map_err(|e| not_ours(e.to_string()))?;
-        let schema = meta.get(META_SCHEMA).map_err(|e| self.io(e))?;
-        let found = schema
-            .and_then(|row| row.value().try_into().ok().map(u64::from_be_bytes))
-            .ok_or_else(|| not_ours("it names no schema".into()))?;
-        if found > SCHEMA {
-            return Err(OpenError::Newer {
-                path: self.path.clone(),
-                found,
-                known: SCHEMA,
-            });
-        }
-        Ok(())
-    }
-
-    fn load(&self, database: &Database) -> Result<Ledger, OpenError> {
+        let files = [open(&paths[0])?, open(&paths[1])?];
+        let found = [
+            generation(&paths[0], &*files[0])?,
+            generation(&paths[1], &*files[1])?,
+        ];
+        let mut log = Self {
+            active: usize::from(found[1] > found[0]),
+            generation: 0,
+            paths,
+            files,
+            end: FILE_HEAD,
+            sequence: 1,
+            broken: false,
+            rows: 0,
+            carried: None,
+            frame: Vec::new(),
+            waste_max: options.waste_max,
+        };
         let mut ledger = Ledger::default();
-        self.each(database, TICKETS, |id, row: TicketIn| {
-            let stored = Stored {
-                ticket: Arc::new(row.ticket),
-                idempotency: row.key.map(Arc::new),
-            };
-            ledger.put(&Row::Ticket(TicketId::from_u128(id), Some(stored)));
-        })?;
-        self.each(database, MATCHES, |id, game: Match| {
-            ledger.put(&Row::Match(MatchId::from_u128(id), Some(Arc::new(game))));
-        })?;
-        self.each(database, SESSIONS, |id, session: Session| {
-            let session = Some(Arc::new(session));
-            ledger.put(&Row::Session(SessionId::from_u128(id), session));
-        })?;
-        self.each(database, EVENTS, |number, event: PlayerEvent| {
-            ledger.put(&Row::Event(number, Arc::new(event)));
-        })?;
-        let read = database.begin_read().map_err(|e| self.io(e))?;
-        let table = read.open_table(META).map_err(|e| self.io(e))?;
-        if let Some(row) = table.get(META_VALUES).map_err(|e| self.io(e))? {
-            ledger.put(&Row::Meta(self.decode::<Meta>(META.name(), row.value())?));
-        }
-        Ok(ledger)
+        let repaired = log.replay(found, &mut ledger)?;
+        Ok((log, Loaded { ledger, repaired }))
     }
 
-    fn each<K, V>(
+    /// Reads the files in their order; whether the last process was killed.
+    fn replay(
+        &mut self,
+        generations: [Option<u64>; 2],
+        ledger: &mut Ledger,
+    ) -> Result<bool, OpenError> {
+        let Some(newest) = generations[self.active] else {
+            let path = self.paths[self.active].clone();
+            self.begin(self.active, 1).map_err(failed(&path))?;
+            return Ok(false);
+        };
+        self.generation = newest;
+        let mut expected = None;
+        if let Some(older) = generations[1 - self.active] {
+            let newer = self.read(self.active, None, None)?;
+            if newer.sequence.is_none() {
+                // It had just begun, and comes to nothing.
+                self.active = 1 - self.active;
+                self.generation = older;
+            } else if !newer.whole {
+                expected = Some(self.replay_older(older, ledger)?);
+                self.carried = Some(Cursor::START);
+            }
+        }
+        let read = self.read(self.active, expected, Some(ledger))?;
+        let path = self.paths[self.active].clone();
+        if self.generation > 1 && !read.whole && self.carried.is_none() {
+            return Err(damaged(&path, "the file before it is missing"));
+        }
+        self.rows += read.rows;
+        self.end = read.end;
+        self.sequence = read.sequence.unwrap_or(1);
+        let length = self.files[self.active].length().map_err(failed(&path))?;
+        if read.end < length {
+            let bytes = length - read.end;
+            tracing::warn!(path = %path.display(), bytes, "the last commit was not finished and is cut off");
+            self.broken = true;
+            self.mend().map_err(failed(&path))?;
+        }
+        Ok(!read.closed && read.sequence.is_some() || read.end < length)
+    }
+
+    /// The file before one that is not whole; the sequence number after its end.
+    fn replay_older(&mut self, older: u64, ledger: &mut Ledger) -> Result<u64, OpenError> {
+        let path = self.paths[1 - self.active].clone();
+        if older + 1 != self.generation {
+            return Err(damaged(&path, "it is not the one before the newest"));
+        }
+        let read = self.read(1 - self.active, None, Some(ledger))?;
+        let length = self.files[1 - self.active].length();
+        self.rows += read.rows;
+        match read.sequence {
+            Some(next) if read.end == length.map_err(failed(&path))? => Ok(next),
+            _ => Err(damaged(&path, "its last commit is cut off")),
+        }
+    }
+
+    /// Reads one file up to its end, or to a tail that was never finished.
+    fn read(
         &self,
-        database: &Database,
-        table: TableDefinition<'_, K, &'static [u8]>,
-        mut take: impl FnMut(K, V),
-    ) -> Result<(), OpenError>
-    where
-        K: Key + for<'a> Value<SelfType<'a> = K> + 'static,
-        V: DeserializeOwned,
-    {
-        let read = database.begin_read().map_err(|e| self.io(e))?;
-        let rows = read.open_table(table).map_err(|e| self.io(e))?;
-        for row in rows.iter().map_err(|e| self.io(e))? {
-            let (key, value) = row.map_err(|e| self.io(e))?;
-            take(key.value(), self.decode(table.name(), value.value())?);
+        which: usize,
+        expected: Option<u64>,
+        mut ledger: Option<&mut Ledger>,
+    ) -> Result<Replayed, OpenError> {
+        let (path, file) = (&self.paths[which], &*self.files[which]);
+        let length = file.length().map_err(failed(path))?;
+        let mut reader = Reader::new(file, length);
+        let mut read = Replayed {
+            end: FILE_HEAD,
+            sequence: expected,
+            ..Replayed::default()
+        };
+        let mut frames = false;
+        while let Some(frame) = reader.frame(read.end).map_err(failed(path))? {
+            if read.sequence.is_some_and(|next| frame.sequence != next) {
+                return Err(damaged(path, "a commit is missing"));
+            }
+            frames = true;
+            let mut rows = frame.rows;
+            while let Some(ledger) = &mut ledger
+                && !rows.is_empty()
+            {
+                let row = row::decode(&mut rows).map_err(|why| damaged(path, why))?;
+                ledger.put(&row);
+                read.rows += 1;
+            }
+            read.end = frame.end;
+            read.sequence = Some(frame.sequence + 1);
+            read.whole |= frame.flags & WHOLE != 0;
+            read.closed = frame.flags & CLOSED != 0;
+        }
+        if !frames {
+            read.sequence = expected;
+        }
+        // Only the last commit may be unfinished: one behind it says that this one was whole once.
+        let lost = reader.has_frame_after(read.end + 1);
+        if lost.map_err(failed(path))? {
+            return Err(damaged(path, "a commit has another checksum"));
+        }
+        Ok(read)
+    }
+
+    /// Empties a file and gives it the head of `generation`; from then on it is the one that is appended to.
+    fn begin(&mut self, which: usize, generation: u64) -> std::io::Result<()> {
+        let file = &self.files[which];
+        // Durable before the head, or the frames of two generations ago could come back under it.
+        file.set_length(0)?;
+        file.sync()?;
+        file.write(0, &frame::file_head(SCHEMA, generation))?;
+        file.sync()?;
+        self.active = which;
+        self.generation = generation;
+        self.end = FILE_HEAD;
+        Ok(())
+    }
+
+    /// Cuts off what a failure left behind the last commit. Until that worked, nothing is written.
+    pub(super) fn mend(&mut self) -> std::io::Result<()> {
+        if self.broken {
+            let file = &self.files[self.active];
+            file.set_length(self.end)?;
+            file.sync()?;
+            self.broken = false;
         }
         Ok(())
     }
 
-    fn decode<V: DeserializeOwned>(&self, table: &str, bytes: &[u8]) -> Result<V, OpenError> {
-        serde_json::from_slice(bytes).map_err(|error| OpenError::Corrupt {
-            path: self.path.clone(),
-            why: format!("a row of {table}: {error}"),
-        })
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken
     }
 
-    /// Writes `rows` in their order; they are durable when it returns. After an error the file is closed, and whether
-    /// the rows are in it is known only after [`Self::open`].
-    pub(super) fn commit(&mut self, rows: &[Row]) -> Result<(), String> {
-        let Some(database) = &self.database else {
-            return Err("it is closed".into());
-        };
-        let written = write(database, rows);
-        written.map_err(|error| {
-            self.database = None;
-            error.to_string()
-        })
-    }
-}
-
-/// Encoding into memory cannot fail for these types: their keys are texts and their numbers plain.
-fn encode<T: Serialize>(buffer: &mut Vec<u8>, value: &T) -> Result<(), redb::Error> {
-    buffer.clear();
-    serde_json::to_writer(buffer, value)
-        .map_err(|error| redb::Error::Io(std::io::Error::other(error)))
-}
-
-fn create_tables(database: &Database) -> Result<(), redb::Error> {
-    let transaction = begin(database)?;
-    transaction.open_table(TICKETS)?;
-    transaction.open_table(MATCHES)?;
-    transaction.open_table(SESSIONS)?;
-    transaction.open_table(EVENTS)?;
-    transaction
-        .open_table(META)?
-        .insert(META_SCHEMA, SCHEMA.to_be_bytes().as_slice())?;
-    transaction.commit()?;
-    Ok(())
-}
-
-fn begin(database: &Database) -> Result<WriteTransaction, redb::Error> {
-    let mut transaction = database.begin_write()?;
-    transaction
-        .set_durability(Durability::Immediate)
-        .map_err(redb::Error::from)?;
-    Ok(transaction)
-}
-
-fn write(database: &Database, rows: &[Row]) -> Result<(), redb::Error> {
-    let transaction = begin(database)?;
-    {
-        let mut tickets = transaction.open_table(TICKETS)?;
-        let mut matches = transaction.open_table(MATCHES)?;
-        let mut sessions = transaction.open_table(SESSIONS)?;
-        let mut events = transaction.open_table(EVENTS)?;
-        let mut meta = transaction.open_table(META)?;
-        let mut buffer = Vec::with_capacity(1_024);
-        for row in rows {
-            match row {
-                Row::Ticket(id, Some(stored)) => {
-                    let out = TicketOut {
-                        ticket: &stored.ticket,
-                        key: stored.idempotency.as_deref(),
-                    };
-                    encode(&mut buffer, &out)?;
-                    tickets.insert(id.as_u128(), buffer.as_slice())?;
-                }
-                Row::Ticket(id, None) => drop(tickets.remove(id.as_u128())?),
-                Row::Match(id, Some(game)) => {
-                    encode(&mut buffer, &**game)?;
-                    matches.insert(id.as_u128(), buffer.as_slice())?;
-                }
-                Row::Match(id, None) => drop(matches.remove(id.as_u128())?),
-                Row::Session(id, Some(session)) => {
-                    encode(&mut buffer, &**session)?;
-                    sessions.insert(id.as_u128(), buffer.as_slice())?;
-                }
-                Row::Session(id, None) => drop(sessions.remove(id.as_u128())?),
-                Row::Event(number, event) => {
-                    encode(&mut buffer, &**event)?;
-                    events.insert(number, buffer.as_slice())?;
-                }
-                Row::EventGone(number, _) => drop(events.remove(number)?),
-                Row::Meta(values) => {
-                    encode(&mut buffer, values)?;
-                    meta.insert(META_VALUES, buffer.as_slice())?;
-                }
+    /// Writes `rows` in their order; they are durable when it returns. `ledger` holds them already. After an error
+    /// nothing of them counts, once [`Self::mend`] has worked.
+    pub(super) fn commit(&mut self, rows: &[Row], ledger: &Ledger) -> Result<(), String> {
+        let mut carried = Vec::new();
+        let cursor = self.carried.map(|cursor| {
+            let most = CARRIED_MIN + CARRIED_PER_ROW * rows.len();
+            ledger.walk(cursor, most, &mut carried)
+        });
+        let whole = cursor == Some(Cursor::Done);
+        self.append(rows, &carried, if whole { WHOLE } else { 0 })?;
+        self.carried = cursor;
+        if whole {
+            self.carried = None;
+            self.rows = ledger.row_count();
+            // If it fails, the next opening passes over that file, and the next generation empties it.
+            drop(self.files[1 - self.active].set_length(0));
+        }
+        self.rows += rows.len();
+        if self.carried.is_none() && self.rows > 2 * ledger.row_count() + self.waste_max {
+            // If it fails, the older file goes on and the next commit tries again.
+            if let Err(error) = self.begin(1 - self.active, self.generation + 1) {
+                tracing::warn!(%error, "the state has to go on with the file it has");
+            } else {
+                self.carried = Some(Cursor::START);
             }
         }
+        Ok(())
     }
-    transaction.commit()?;
-    Ok(())
+
+    fn append(&mut self, rows: &[Row], carried: &[Row], flags: u8) -> Result<(), String> {
+        if self.broken {
+            return Err("it is closed after an error".into());
+        }
+        self.frame.clear();
+        self.frame.resize(FRAME_HEAD, 0);
+        for row in rows.iter().chain(carried) {
+            row::encode(row, &mut self.frame).map_err(|error| error.to_string())?;
+        }
+        frame::seal(&mut self.frame, flags, self.sequence)?;
+        let file = &self.files[self.active];
+        let written = file.write(self.end, &self.frame).and_then(|()| file.sync());
+        written.map_err(|error| {
+            self.broken = true;
+            error.to_string()
+        })?;
+        self.end += self.frame.len() as u64;
+        self.sequence += 1;
+        Ok(())
+    }
+
+    /// Says that nothing will follow. Without it the next opening takes the process for killed.
+    pub(super) fn close(&mut self) -> Result<(), String> {
+        self.mend().map_err(|error| error.to_string())?;
+        self.append(&[], &[], CLOSED)
+    }
 }

@@ -15,7 +15,8 @@ use stadion_testkit::build;
 use stadion_testkit::random::Random;
 use stadion_testkit::wait::wait_until;
 
-use super::{EmbeddedState, FILE_NAME, OpenError, Options};
+use super::frame::{self, FILE_HEAD};
+use super::{EmbeddedState, FILE_NAMES, OpenError, Options};
 use crate::ledger::tests::Dice;
 use crate::ledger::{Command, Ledger, Outcome, Row};
 
@@ -27,8 +28,9 @@ type Answer = Result<Outcome, StateError>;
 
 fn open_on(disk: &Arc<Disk>, directory: &Path) -> Arc<EmbeddedState> {
     let options = Options {
+        // New generations all the time.
+        waste_max: 10,
         opener: disk.opener(),
-        ..Options::default()
     };
     let (state, _) = EmbeddedState::open(directory, options).expect("the disk works");
     state
@@ -277,33 +279,22 @@ fn open(directory: &Path) -> Result<(), OpenError> {
     EmbeddedState::open(directory, Options::default()).map(|_| ())
 }
 
-fn write_redb(path: &Path, table: &'static str, schema: u64) {
-    let definition = redb::TableDefinition::<&str, &[u8]>::new(table);
-    let database = redb::Database::create(path).unwrap();
-    let transaction = database.begin_write().unwrap();
-    let mut rows = transaction.open_table(definition).unwrap();
-    rows.insert("schema", schema.to_be_bytes().as_slice())
-        .unwrap();
-    drop(rows);
-    transaction.commit().unwrap();
-}
-
 #[test]
 fn files_that_cannot_be_used_say_why() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join(FILE_NAME);
-    std::fs::write(&path, "to be or not to be").unwrap();
-    let error = open(directory.path()).expect_err("a text");
-    assert!(matches!(error, OpenError::NotOurs { .. }), "{error}");
-    assert!(error.to_string().contains(FILE_NAME), "{error}");
+    for name in FILE_NAMES {
+        let path = directory.path().join(name);
+        for text in ["to be or not to be".to_owned(), "to be ".repeat(1_000)] {
+            std::fs::write(&path, text).unwrap();
+            let error = open(directory.path()).expect_err("a text");
+            assert!(matches!(error, OpenError::NotOurs { .. }), "{error}");
+            assert!(error.to_string().contains(name), "{error}");
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
 
-    std::fs::remove_file(&path).unwrap();
-    write_redb(&path, "cats", 1);
-    let error = open(directory.path()).expect_err("somebody else's tables");
-    assert!(matches!(error, OpenError::NotOurs { .. }), "{error}");
-
-    std::fs::remove_file(&path).unwrap();
-    write_redb(&path, "stadion", 99);
+    let path = directory.path().join(FILE_NAMES[0]);
+    std::fs::write(&path, frame::file_head(99, 1)).unwrap();
     let error = open(directory.path()).expect_err("a newer schema");
     assert!(
         matches!(error, OpenError::Newer { found: 99, .. }),
@@ -318,42 +309,134 @@ fn files_that_cannot_be_used_say_why() {
     open(directory.path()).unwrap();
 }
 
-#[test]
-fn damaged_files_are_refused() {
+/// A directory with the tickets of 300 players, each in a commit of its own; the store was closed, or killed.
+fn with_tickets(killed: bool) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join(FILE_NAME);
     block_on(async {
         let (state, _) = EmbeddedState::open(directory.path(), Options::default()).unwrap();
         let now = Timestamp(1_700_000_000_000);
-        let names: Vec<String> = (0..300).map(|number| format!("p{number}")).collect();
-        let calls = names
-            .iter()
-            .map(|name| state.create_ticket(build::new_ticket(&[name], now), now));
-        assert!(join_all(calls).await.iter().all(Result::is_ok));
+        for number in 0..300 {
+            let name = format!("p{number}");
+            let request = build::new_ticket(&[&name], now);
+            state.create_ticket(request, now).await.unwrap();
+        }
     });
+    if killed {
+        let path = directory.path().join(FILE_NAMES[0]);
+        let mut bytes = std::fs::read(&path).unwrap();
+        // Without the frame that says that it was closed.
+        bytes.truncate(bytes.len() - frame::FRAME_HEAD);
+        std::fs::write(&path, bytes).unwrap();
+    }
+    directory
+}
+
+#[test]
+fn damaged_files_are_refused() {
+    let directory = with_tickets(false);
+    let path = directory.path().join(FILE_NAMES[0]);
     let good = std::fs::read(&path).unwrap();
     let mut random = Random::from_env(11);
-    let mut refused = 0;
-    for _ in 0..12 {
-        // Where a ticket is written, in some page of it.
-        let places: Vec<usize> = good
-            .windows(9)
-            .enumerate()
-            .filter(|(_, window)| window == b"player_id")
-            .map(|(at, _)| at)
-            .collect();
+    let last = good.len() - frame::FRAME_HEAD;
+    for _ in 0..100 {
         let mut bad = good.clone();
-        bad[*random.pick(&places)] = b'q';
+        bad[random.below(last)] ^= 1 << random.below(8);
         std::fs::write(&path, &bad).unwrap();
-        if let Err(error) = open(directory.path()) {
-            assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
-            refused += 1;
-        }
+        let error = open(directory.path()).expect_err("a bit is another");
+        let refused = matches!(
+            error,
+            OpenError::Corrupt { .. } | OpenError::NotOurs { .. } | OpenError::Newer { .. }
+        );
+        assert!(refused, "{error}");
     }
-    // Some places are in pages that are free by now.
-    assert!(refused > 0);
     std::fs::write(&path, &good).unwrap();
     open(directory.path()).unwrap();
+}
+
+#[test]
+fn a_torn_tail_is_cut_and_said() {
+    let directory = with_tickets(true);
+    let path = directory.path().join(FILE_NAMES[0]);
+    let good = std::fs::read(&path).unwrap();
+    let mut random = Random::from_env(12);
+    for _ in 0..30 {
+        let mut bytes = good.clone();
+        let cut = 1 + random.below(200);
+        bytes.truncate(good.len() - cut);
+        // What a longer file without its bytes looks like after a loss of power.
+        bytes.resize(bytes.len() + random.below(2 * cut), 0);
+        std::fs::write(&path, &bytes).unwrap();
+        let (state, recovery) = EmbeddedState::open(directory.path(), Options::default()).unwrap();
+        assert!(recovery.repaired);
+        assert_eq!(recovery.tickets, 299);
+        assert_eq!(state.check_invariants(), Ok(()));
+    }
+    let (state, again) = EmbeddedState::open(directory.path(), Options::default()).unwrap();
+    assert!(!again.repaired);
+    drop(state);
+    std::fs::write(&path, &good).unwrap();
+    let (_, recovery) = EmbeddedState::open(directory.path(), Options::default()).unwrap();
+    assert_eq!((recovery.repaired, recovery.tickets), (true, 300));
+}
+
+/// What is alive is taken along, the rest is not, and the files stay small.
+#[test]
+fn waste_is_left_behind() {
+    block_on(async {
+        let mut trial = Trial::new(5);
+        let mut turns = 0;
+        let mut second = false;
+        let mut largest = 0;
+        for _ in 0..40 {
+            trial.run(20).await;
+            let lengths = FILE_NAMES.map(|name| trial.disk.seen(name).len());
+            turns += usize::from(second != (lengths[1] > lengths[0]));
+            second = lengths[1] > lengths[0];
+            largest = largest.max(lengths[0] + lengths[1]);
+            if turns % 3 == 0 {
+                trial.restart();
+                trial.model.release_lease();
+                assert!(view(trial.state()) == trial.model);
+            }
+        }
+        let alive: usize = trial
+            .model
+            .rows()
+            .iter()
+            .map(|row| {
+                let mut bytes = Vec::new();
+                super::row::encode(row, &mut bytes).unwrap();
+                bytes.len()
+            })
+            .sum();
+        println!("{turns} turns, {largest} bytes at most, {alive} alive at the end");
+        assert!(turns > 2);
+        assert!(largest < 8 * alive);
+    });
+}
+
+#[test]
+fn a_missing_file_is_noticed() {
+    let directory = with_tickets(false);
+    let path = |which: usize| directory.path().join(FILE_NAMES[which]);
+    // The second generation has begun, and not all that is alive is in it.
+    let first = std::fs::read(path(0)).unwrap();
+    let mut second = frame::file_head(frame::SCHEMA, 2);
+    let mut frame = vec![0; frame::FRAME_HEAD];
+    frame::seal(&mut frame, 0, 302).unwrap();
+    second.extend(frame);
+    std::fs::write(path(1), &second).unwrap();
+    open(directory.path()).unwrap();
+    std::fs::write(path(1), &second).unwrap();
+    for bad in [
+        &first[..0],
+        &first[..usize::try_from(FILE_HEAD).unwrap()],
+        &first[..first.len() - 30],
+    ] {
+        std::fs::write(path(0), bad).unwrap();
+        let error = open(directory.path()).expect_err("commits are missing");
+        assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -23,9 +23,9 @@ const BATCH_MAX: usize = 512;
 /// session looks at most a twelfth of that older than it is.
 const HEARTBEATS_FLUSH: Duration = Duration::from_secs(5);
 
-/// Pause between two tries to open the file again: a large file takes seconds to verify, and commands must not wait in
-/// line for that each time.
-const REOPEN_PAUSE: Duration = Duration::from_millis(250);
+/// Pause between two tries to write after a failure: a full disk stays full for a while, and each try is a line in the
+/// log and may take a flush.
+const MEND_PAUSE: Duration = Duration::from_millis(250);
 
 /// One command on its way.
 pub(super) struct Job {
@@ -64,7 +64,7 @@ pub(super) struct Writer {
     /// Sessions whose sign of life is not in the file.
     beating: BTreeSet<SessionId>,
     flush_at: Option<Instant>,
-    reopen_at: Option<Instant>,
+    mend_at: Option<Instant>,
 }
 
 impl Writer {
@@ -75,7 +75,7 @@ impl Writer {
             shared,
             beating: BTreeSet::new(),
             flush_at: None,
-            reopen_at: None,
+            mend_at: None,
         }
     }
 
@@ -100,12 +100,15 @@ impl Writer {
             }
         }
         self.flush();
+        if let Err(why) = self.log.close() {
+            tracing::warn!(%why, "the state could not be closed in good order");
+        }
     }
 
     fn serve(&mut self, mut jobs: Vec<Job>) {
         let needs_file = |job: &Job| !matches!(job.command, Command::Heartbeats { .. });
         if jobs.iter().any(needs_file)
-            && let Err(error) = self.ensure_open()
+            && let Err(error) = self.ensure_whole()
         {
             // Signs of life are taken all the same, or every session would be stale when the disk has room again.
             let (refused, beats): (Vec<Job>, _) = jobs.into_iter().partition(needs_file);
@@ -121,7 +124,7 @@ impl Writer {
             for range in batch.beats.iter().rev() {
                 rows.drain(range.clone());
             }
-            written = self.log.commit(&rows);
+            written = self.log.commit(&rows, &self.ledger);
         }
         match written {
             Ok(()) => self.publish(batch),
@@ -182,7 +185,7 @@ impl Writer {
         drop(self.shared.changes.send(change));
     }
 
-    /// The batch is not durable, or nobody knows: back to what readers see, and to the file when it opens again.
+    /// The batch is not durable: back to what readers see. The journal forgets it before anything else is written.
     fn give_up(&mut self, batch: Batch, why: &str) {
         tracing::error!(%why, commands = batch.replies.len(), "the state file could not be written");
         self.ledger = self.shared.view.read().clone();
@@ -191,33 +194,17 @@ impl Writer {
         }
     }
 
-    /// Opens the file again after a failure, and takes over what it holds: a commit that failed may be in it.
-    fn ensure_open(&mut self) -> Result<(), StateError> {
-        if self.log.is_open() {
+    /// Makes the journal fit for writing again after a failure.
+    fn ensure_whole(&mut self) -> Result<(), StateError> {
+        if !self.log.is_broken() {
             return Ok(());
         }
-        if self.reopen_at.is_some_and(|at| Instant::now() < at) {
-            return Err(unavailable(
-                "it is closed after an error and will be tried again",
-            ));
+        if self.mend_at.is_some_and(|at| Instant::now() < at) {
+            return Err(unavailable("it failed just now and will be tried again"));
         }
-        let opened = self.log.open();
-        let loaded = opened.map_err(|error| {
-            self.reopen_at = Some(Instant::now() + REOPEN_PAUSE);
-            unavailable(&error.to_string())
-        })?;
-        self.reopen_at = None;
-        let mut ledger = loaded.ledger;
-        let carried = {
-            let view = self.shared.view.read();
-            ledger.carry_heartbeats(&view)
-        };
-        self.beating.extend(carried);
-        self.ledger = ledger.clone();
-        *self.shared.view.write() = ledger;
-        tracing::info!(repaired = loaded.repaired, "the state file is open again");
-        self.tell(Change::Lagged);
-        Ok(())
+        self.mend_at = Some(Instant::now() + MEND_PAUSE);
+        let mended = self.log.mend();
+        mended.map_err(|error| unavailable(&error.to_string()))
     }
 
     /// Writes the signs of life that are only in memory.
@@ -227,7 +214,7 @@ impl Writer {
             return;
         }
         let written = self
-            .ensure_open()
+            .ensure_whole()
             .map_err(|e| e.to_string())
             .and_then(|()| {
                 let beating = self.beating.iter();
@@ -235,7 +222,7 @@ impl Writer {
                     .filter_map(|id| self.ledger.session(*id).ok())
                     .map(|session| Row::Session(session.id, Some(session)))
                     .collect();
-                self.log.commit(&rows)
+                self.log.commit(&rows, &self.ledger)
             });
         match written {
             Ok(()) => self.beating.clear(),

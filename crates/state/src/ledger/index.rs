@@ -44,10 +44,14 @@ impl Ledger {
             Row::Event(row, event) => {
                 self.events.insert(*row, event.player_id.clone());
                 let player = self.players.entry(event.player_id.clone()).or_default();
-                if player.mailbox.is_empty() {
-                    player.mailbox.reserve_exact(1);
+                let mailbox = &mut player.mailbox;
+                if mailbox.is_empty() {
+                    mailbox.reserve_exact(1);
                 }
-                player.mailbox.push_back((*row, Arc::clone(event)));
+                // Nearly always the last one. A journal may hold a row twice, the second time out of its order.
+                if let Err(place) = mailbox.binary_search_by_key(row, |(kept, _)| *kept) {
+                    mailbox.insert(place, (*row, Arc::clone(event)));
+                }
             }
             Row::EventGone(row, player_id) => {
                 self.events.remove(row);
@@ -191,36 +195,5 @@ impl Ledger {
                 .insert(id);
         }
         self.sessions.insert(id, session);
-    }
-
-    /// Every row, as if it had just been written.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = Row> {
-        let tickets = self
-            .tickets
-            .iter()
-            .map(|(id, stored)| Row::Ticket(*id, Some(stored.clone())));
-        let matches = self
-            .matches
-            .iter()
-            .map(|(id, game)| Row::Match(*id, Some(Arc::clone(game))));
-        let sessions = self
-            .sessions
-            .iter()
-            .map(|(id, session)| Row::Session(*id, Some(Arc::clone(session))));
-        let mut events: Vec<_> = self
-            .players
-            .values()
-            .flat_map(|player| &player.mailbox)
-            .map(|(row, event)| Row::Event(*row, Arc::clone(event)))
-            .collect();
-        events.sort_by_key(|row| match row {
-            Row::Event(number, _) => *number,
-            _ => 0,
-        });
-        tickets
-            .chain(matches)
-            .chain(sessions)
-            .chain(events)
-            .chain([Row::Meta(self.meta.clone())])
     }
 }

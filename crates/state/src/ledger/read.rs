@@ -174,29 +174,4 @@ impl Ledger {
     pub(crate) fn sizes(&self) -> [usize; 3] {
         [self.tickets.len(), self.matches.len(), self.sessions.len()]
     }
-
-    /// Takes over the newer signs of life of `other`; the sessions that changed.
-    pub(crate) fn carry_heartbeats(&mut self, other: &Self) -> Vec<SessionId> {
-        let newer: Vec<_> = other
-            .live_sessions
-            .iter()
-            .filter_map(|id| Some((self.sessions.get(id)?, other.sessions.get(id)?)))
-            .filter(|(mine, theirs)| {
-                mine.state.is_live() && mine.heartbeat_at < theirs.heartbeat_at
-            })
-            .map(|(mine, theirs)| Session {
-                heartbeat_at: theirs.heartbeat_at,
-                latency_ms: theirs.latency_ms,
-                ..Session::clone(mine)
-            })
-            .collect();
-        newer
-            .into_iter()
-            .map(|session| {
-                let id = session.id;
-                self.put(&super::Row::Session(id, Some(Arc::new(session))));
-                id
-            })
-            .collect()
-    }
 }

@@ -1,13 +1,14 @@
 //! A disk that loses what was not flushed, fills up, or breaks off in the middle of a write.
 
+use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use redb::StorageBackend;
 use stadion_testkit::random::Random;
 
-use super::super::Opener;
+use super::super::{Opener, Storage};
 
 /// What a disk writes whole or not at all, bytes.
 const SECTOR: usize = 512;
@@ -27,21 +28,26 @@ pub(super) enum Health {
     Off,
 }
 
-#[derive(Debug)]
-struct Platter {
+#[derive(Debug, Default)]
+struct Content {
     /// What survives a loss of power.
     durable: Vec<u8>,
     /// What a reader sees.
     seen: Vec<u8>,
     /// Since the last flush.
     pending: Vec<Pending>,
+}
+
+#[derive(Debug)]
+struct Platter {
+    files: BTreeMap<PathBuf, Content>,
     health: Health,
     /// Calls that write until the disk becomes `then`.
     calls_left: Option<usize>,
     then: Health,
 }
 
-/// One disk with one file, which several backends open one after another.
+/// One disk with files, which several processes open one after another.
 #[derive(Debug)]
 pub(super) struct Disk(Mutex<Platter>);
 
@@ -61,9 +67,7 @@ fn apply(image: &mut Vec<u8>, pending: &Pending) {
 impl Disk {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self(Mutex::new(Platter {
-            durable: Vec::new(),
-            seen: Vec::new(),
-            pending: Vec::new(),
+            files: BTreeMap::new(),
             health: Health::Good,
             calls_left: None,
             then: Health::Good,
@@ -72,11 +76,23 @@ impl Disk {
 
     pub(super) fn opener(self: &Arc<Self>) -> Opener {
         let disk = Arc::clone(self);
-        Arc::new(move |builder, _| builder.create_with_backend(Handle(Arc::clone(&disk))))
+        Arc::new(move |path| {
+            disk.0.lock().files.entry(path.to_owned()).or_default();
+            Ok(Box::new(Handle(Arc::clone(&disk), path.to_owned())) as Box<dyn Storage>)
+        })
     }
 
     pub(super) fn health(&self) -> Health {
         self.0.lock().health
+    }
+
+    /// What a reader sees of a file.
+    pub(super) fn seen(&self, name: &str) -> Vec<u8> {
+        let platter = self.0.lock();
+        let found = platter.files.iter().find(|(path, _)| path.ends_with(name));
+        found
+            .map(|(_, content)| content.seen.clone())
+            .unwrap_or_default()
     }
 
     /// Becomes `health` after `calls` more writing calls.
@@ -93,26 +109,44 @@ impl Disk {
     }
 
     /// Comes back after a loss of power: of what was not flushed, any part may be there, in any order of arrival, and
-    /// a write may be torn between sectors.
+    /// a write may be torn between sectors, or have a hole of some sectors.
     pub(super) fn power_on(&self, random: &mut Random) {
         let mut platter = self.0.lock();
-        let mut image = std::mem::take(&mut platter.durable);
-        for pending in std::mem::take(&mut platter.pending) {
+        for content in platter.files.values_mut() {
+            content.lose_power(random);
+        }
+        platter.health = Health::Good;
+        platter.calls_left = None;
+    }
+}
+
+impl Content {
+    fn lose_power(&mut self, random: &mut Random) {
+        let image = &mut self.durable;
+        for pending in std::mem::take(&mut self.pending) {
             match pending {
-                Pending::Length(_) => apply(&mut image, &pending),
+                Pending::Length(_) => apply(image, &pending),
                 Pending::Write(..) if random.once_in(3) => {}
                 Pending::Write(offset, mut data) => {
                     if random.once_in(3) && data.len() > SECTOR {
-                        data.truncate(SECTOR * (1 + random.below(data.len() / SECTOR)));
+                        let sectors = data.len() / SECTOR;
+                        let behind = data.split_off(SECTOR * (1 + random.below(sectors)));
+                        let hole = SECTOR * (1 + random.below(sectors));
+                        if random.once_in(2) && hole < behind.len() {
+                            let from = offset + data.len() + hole;
+                            apply(image, &Pending::Write(from, behind[hole..].to_vec()));
+                        }
                     }
-                    apply(&mut image, &Pending::Write(offset, data));
+                    apply(image, &Pending::Write(offset, data));
                 }
             }
         }
-        platter.durable.clone_from(&image);
-        platter.seen = image;
-        platter.health = Health::Good;
-        platter.calls_left = None;
+        self.seen.clone_from(image);
+    }
+
+    fn push(&mut self, pending: Pending) {
+        apply(&mut self.seen, &pending);
+        self.pending.push(pending);
     }
 }
 
@@ -139,62 +173,75 @@ impl Platter {
         }
         Ok(())
     }
-
-    fn push(&mut self, pending: Pending) {
-        apply(&mut self.seen, &pending);
-        self.pending.push(pending);
-    }
 }
 
 #[derive(Debug)]
-struct Handle(Arc<Disk>);
+struct Handle(Arc<Disk>, PathBuf);
 
 fn at(offset: u64) -> usize {
     usize::try_from(offset).expect("a small file")
 }
 
-impl StorageBackend for Handle {
-    fn len(&self) -> Result<u64, Error> {
-        let platter = self.0.0.lock();
-        platter.readable()?;
-        Ok(platter.seen.len() as u64)
+impl Handle {
+    fn with<T>(
+        &self,
+        run: impl FnOnce(&mut Platter, &mut Content) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut platter = self.0.0.lock();
+        let mut content = platter.files.remove(&self.1).ok_or(ErrorKind::NotFound)?;
+        let outcome = run(&mut platter, &mut content);
+        platter.files.insert(self.1.clone(), content);
+        outcome
+    }
+}
+
+impl Storage for Handle {
+    fn length(&self) -> Result<u64, Error> {
+        self.with(|platter, content| {
+            platter.readable()?;
+            Ok(content.seen.len() as u64)
+        })
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), Error> {
-        let platter = self.0.0.lock();
-        platter.readable()?;
-        let from = at(offset);
-        let part = platter.seen.get(from..from + out.len());
-        out.copy_from_slice(part.ok_or(ErrorKind::UnexpectedEof)?);
-        Ok(())
-    }
-
-    fn set_len(&self, length: u64) -> Result<(), Error> {
-        let mut platter = self.0.0.lock();
-        platter.writable()?;
-        platter.push(Pending::Length(at(length)));
-        Ok(())
-    }
-
-    fn sync_data(&self) -> Result<(), Error> {
-        let mut platter = self.0.0.lock();
-        platter.writable()?;
-        platter.durable = platter.seen.clone();
-        platter.pending.clear();
-        Ok(())
+        self.with(|platter, content| {
+            platter.readable()?;
+            let from = at(offset);
+            let part = content.seen.get(from..from + out.len());
+            out.copy_from_slice(part.ok_or(ErrorKind::UnexpectedEof)?);
+            Ok(())
+        })
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), Error> {
-        let mut platter = self.0.0.lock();
-        if let Err(error) = platter.writable() {
-            // The write that fails may have begun.
-            if platter.health == Health::Full {
-                let begun = data[..data.len() / 2].to_vec();
-                platter.push(Pending::Write(at(offset), begun));
+        self.with(|platter, content| {
+            if let Err(error) = platter.writable() {
+                // The write that fails may have begun.
+                if platter.health == Health::Full {
+                    let begun = data[..data.len() / 2].to_vec();
+                    content.push(Pending::Write(at(offset), begun));
+                }
+                return Err(error);
             }
-            return Err(error);
-        }
-        platter.push(Pending::Write(at(offset), data.to_vec()));
-        Ok(())
+            content.push(Pending::Write(at(offset), data.to_vec()));
+            Ok(())
+        })
+    }
+
+    fn set_length(&self, length: u64) -> Result<(), Error> {
+        self.with(|platter, content| {
+            platter.writable()?;
+            content.push(Pending::Length(at(length)));
+            Ok(())
+        })
+    }
+
+    fn sync(&self) -> Result<(), Error> {
+        self.with(|platter, content| {
+            platter.writable()?;
+            content.durable = content.seen.clone();
+            content.pending.clear();
+            Ok(())
+        })
     }
 }
