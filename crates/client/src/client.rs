@@ -173,15 +173,21 @@ impl Client {
         self.get("/v1/join_keys").await
     }
 
-    /// Game server: takes a player's join token; the answer says whom to let in.
+    /// Game server: takes a player's join token; the answer says whom to let in. With an `idempotency_key`, one for
+    /// each connection that shows a token, the call may be repeated: it then gets the first answer again.
     ///
     /// # Errors
     /// Any [`ClientError`].
-    pub async fn redeem(&self, join_token: &str) -> Result<Seat, ClientError> {
+    pub async fn redeem(
+        &self,
+        join_token: &str,
+        idempotency_key: Option<&str>,
+    ) -> Result<Seat, ClientError> {
         let request = Redeem {
             join_token: join_token.to_owned(),
         };
-        self.post("/v1/sessions/redeem", &request, None).await
+        self.post("/v1/sessions/redeem", &request, idempotency_key)
+            .await
     }
 
     /// Game server: reports signs of life; the answer says whom to disconnect.

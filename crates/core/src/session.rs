@@ -80,6 +80,9 @@ pub struct Session {
     pub created_at: Timestamp,
     /// When the token was redeemed.
     pub connected_at: Option<Timestamp>,
+    /// Idempotency key of the call that redeemed it: the same call again gets the same answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redeem_key: Option<String>,
     /// Last sign of life; of the reservation before the first heartbeat.
     pub heartbeat_at: Timestamp,
     /// Round trip that the server last reported, milliseconds.

@@ -279,7 +279,8 @@ pub trait State: Send + Sync + 'static {
     /// `Unavailable`.
     async fn open_matches(&self) -> Result<Vec<Arc<Match>>, StateError>;
 
-    /// Turns a reserved session active, once, on its own server only (I5).
+    /// Turns a reserved session active, once, on its own server only (I5). Repeating it with the `key` that it was
+    /// redeemed with is no error and changes nothing; without a key it cannot be told from a second use.
     ///
     /// # Errors
     /// `NotFound`, `WrongServer`, `AlreadyRedeemed`, `WrongState` (over), `Unavailable`.
@@ -288,6 +289,7 @@ pub trait State: Send + Sync + 'static {
         id: SessionId,
         match_id: MatchId,
         server: &ServerName,
+        key: Option<&str>,
         now: Timestamp,
     ) -> Result<Arc<Session>, StateError>;
 

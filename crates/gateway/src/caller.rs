@@ -19,6 +19,9 @@ use crate::gateway::Gateway;
 use crate::limits::BODY_TIMEOUT_MS;
 use crate::refusal::Refusal;
 
+/// An idempotency key, bytes: twice a UUID.
+const KEY_BYTES_MAX: usize = 64;
+
 /// A player, or the studio's backend.
 pub(crate) struct Caller(pub(crate) Arc<Player>);
 
@@ -70,6 +73,29 @@ impl FromRequestParts<Gateway> for CallingServer {
             let detail = "the token is no game server's";
             Refusal::new(ProblemKind::Unauthenticated, detail)
         })
+    }
+}
+
+/// What the caller calls this request, so that it may be repeated.
+pub(crate) struct IdempotencyKey(pub(crate) Option<String>);
+
+impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let Some(value) = parts.headers.get("idempotency-key") else {
+            return Ok(Self(None));
+        };
+        let bytes = value.as_bytes();
+        let visible = bytes.iter().all(u8::is_ascii_graphic);
+        let text = std::str::from_utf8(bytes).ok().filter(|_| visible);
+        let key = text.filter(|key| (1..=KEY_BYTES_MAX).contains(&key.len()));
+        let refused = || {
+            let detail = format!("1 to {KEY_BYTES_MAX} visible ASCII characters are possible");
+            Refusal::invalid("Idempotency-Key", detail)
+        };
+        key.map(|key| Self(Some(key.to_owned())))
+            .ok_or_else(refused)
     }
 }
 

@@ -121,6 +121,7 @@ pub fn join_token(data: &[u8]) -> bool {
             state: SessionState::Reserved,
             created_at: NOW,
             connected_at: None,
+            redeem_key: None,
             heartbeat_at: NOW,
             latency_ms: None,
         });

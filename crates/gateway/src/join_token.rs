@@ -217,6 +217,7 @@ mod tests {
             state: SessionState::Reserved,
             created_at: Timestamp(1_000_500),
             connected_at: None,
+            redeem_key: None,
             heartbeat_at: Timestamp(1_000_500),
             latency_ms: None,
         }

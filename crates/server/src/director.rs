@@ -213,6 +213,7 @@ impl Director {
             state: SessionState::Reserved,
             created_at: now,
             connected_at: None,
+            redeem_key: None,
             heartbeat_at: now,
             latency_ms: None,
         };

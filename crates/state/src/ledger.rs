@@ -25,6 +25,9 @@ mod sessions;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tickets;
+mod walk;
+
+pub(crate) use walk::Cursor;
 
 /// Tickets kept, ended ones included. A ticket of one player with five latencies is about 1 KiB here, so this is 1 GiB;
 /// 100,000 players with a match every ten minutes make 600,000 tickets an hour, so it keeps an hour and a half.
@@ -78,6 +81,7 @@ pub(crate) enum Command {
         id: SessionId,
         match_id: MatchId,
         server: ServerName,
+        key: Option<String>,
     },
     Heartbeats {
         server: ServerName,
@@ -299,7 +303,8 @@ impl Transition<'_> {
                 id,
                 match_id,
                 server,
-            } => Outcome::Session(self.redeem(id, match_id, &server)?),
+                key,
+            } => Outcome::Session(self.redeem(id, match_id, &server, key)?),
             Command::Heartbeats { server, beats } => {
                 Outcome::Verdicts(self.heartbeats(&server, &beats))
             }

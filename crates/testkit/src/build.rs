@@ -176,6 +176,7 @@ pub fn placement(game: &Match, server: &str, now: Timestamp) -> Placement {
         state: SessionState::Reserved,
         created_at: now,
         connected_at: None,
+        redeem_key: None,
         heartbeat_at: now,
         latency_ms: None,
     };

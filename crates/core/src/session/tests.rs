@@ -14,6 +14,7 @@ fn session(state: SessionState) -> Session {
         state,
         created_at: START,
         connected_at: None,
+        redeem_key: None,
         heartbeat_at: START,
         latency_ms: None,
     }

@@ -16,7 +16,7 @@ use stadion_core::state::Verdict;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::caller::{CallingServer, JsonBody};
+use crate::caller::{CallingServer, IdempotencyKey, JsonBody};
 use crate::convert;
 use crate::gateway::Gateway;
 use crate::refusal::Refusal;
@@ -33,13 +33,17 @@ pub(super) fn routes() -> OpenApiRouter<Gateway> {
 /// Takes a player's join token.
 ///
 /// The answer says whom to let in. A token counts once, on its own server, for its own match, and not after its session.
+/// Choose an `Idempotency-Key` for each connection that shows a token, and send it with every attempt for that one: an
+/// answer that was lost is given again. With another key, or without one, a token that was used is refused.
 #[utoipa::path(post, path = "/v1/sessions/redeem", tag = "game servers", operation_id = "redeem_join_token",
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 64 visible ASCII characters, new for every connection of a player; makes repeating safe")),
     request_body = Redeem,
     responses((status = 200, description = "The player's seat, active from now on", body = Seat)),
     security(("server_token" = [])))]
 async fn redeem(
     Part(gateway): Part<Gateway>,
     CallingServer(server): CallingServer,
+    IdempotencyKey(key): IdempotencyKey,
     JsonBody(request): JsonBody<Redeem>,
 ) -> Result<Json<Seat>, Refusal> {
     let now = gateway.now();
@@ -52,7 +56,7 @@ async fn redeem(
     }
     let state = &gateway.0.state;
     let session = state
-        .redeem(claims.jti, claims.match_id, &server, now)
+        .redeem(claims.jti, claims.match_id, &server, key.as_deref(), now)
         .await?;
     Ok(Json(convert::seat(&session)))
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State as Part};
 use axum::http::header::LOCATION;
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderName, StatusCode};
 use sha2::{Digest, Sha256};
 use stadion_client::ProblemKind;
 use stadion_client::wire::{CreateTicket, Ticket, Tickets};
@@ -15,14 +15,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::Player;
-use crate::caller::{Caller, JsonBody};
+use crate::caller::{Caller, IdempotencyKey, JsonBody};
 use crate::convert;
 use crate::gateway::Gateway;
 use crate::refusal::Refusal;
 use crate::routes::whose::{Whose, whose};
-
-/// An idempotency key, bytes: twice a UUID.
-const KEY_BYTES_MAX: usize = 64;
 
 pub(super) fn routes() -> OpenApiRouter<Gateway> {
     OpenApiRouter::new()
@@ -43,7 +40,7 @@ pub(super) fn routes() -> OpenApiRouter<Gateway> {
 async fn create(
     Part(gateway): Part<Gateway>,
     Caller(caller): Caller,
-    headers: HeaderMap,
+    IdempotencyKey(key): IdempotencyKey,
     JsonBody(request): JsonBody<CreateTicket>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Ticket>), Refusal> {
     if gateway.is_draining() {
@@ -53,7 +50,7 @@ async fn create(
         ));
     }
     let shared = &gateway.0;
-    let idempotency = idempotency(&headers, &caller, &request)?;
+    let idempotency = idempotency(key, &caller, &request)?;
     let mode = shared
         .modes
         .get(&request.game_mode)
@@ -100,28 +97,21 @@ fn authorise(caller: &Player, new: &NewTicket) -> Result<(), Refusal> {
     }
 }
 
+/// What makes repeating `request` safe.
 fn idempotency(
-    headers: &HeaderMap,
+    key: Option<String>,
     caller: &Player,
     request: &CreateTicket,
 ) -> Result<Option<Idempotency>, Refusal> {
-    let Some(value) = headers.get("idempotency-key") else {
-        return Ok(None);
-    };
-    let bytes = value.as_bytes();
-    let visible = bytes.iter().all(u8::is_ascii_graphic);
-    let text = std::str::from_utf8(bytes).ok().filter(|_| visible);
-    let key = text.filter(|key| (1..=KEY_BYTES_MAX).contains(&key.len()));
     let Some(key) = key else {
-        let detail = format!("1 to {KEY_BYTES_MAX} visible ASCII characters are possible");
-        return Err(Refusal::invalid("Idempotency-Key", detail));
+        return Ok(None);
     };
     // Written anew from the parsed request, maps sorted: spaces and order of fields do not matter.
     let canonical = serde_json::to_vec(request)
         .map_err(|error| Refusal::new(ProblemKind::Internal, error.to_string()))?;
     Ok(Some(Idempotency {
         creator: caller.id.clone(),
-        key: key.to_owned(),
+        key,
         digest: Sha256::digest(&canonical).into(),
     }))
 }

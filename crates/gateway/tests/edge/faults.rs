@@ -110,7 +110,7 @@ through! {
     fn get_match(id: MatchId) -> Arc<Match>;
     fn matches(filter: &Filter) -> Vec<Arc<Match>>;
     fn open_matches() -> Vec<Arc<Match>>;
-    fn redeem(id: SessionId, match_id: MatchId, server: &ServerName, now: Timestamp) -> Arc<Session>;
+    fn redeem(id: SessionId, match_id: MatchId, server: &ServerName, key: Option<&str>, now: Timestamp) -> Arc<Session>;
     fn heartbeats(server: &ServerName, beats: &[Heartbeat], now: Timestamp) -> Vec<Verdict>;
     fn end_session(id: SessionId, reason: EndReason, now: Timestamp) -> Arc<Session>;
     fn kick(id: SessionId, now: Timestamp) -> Arc<Session>;

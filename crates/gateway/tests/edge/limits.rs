@@ -148,7 +148,10 @@ async fn what_happens_is_counted() {
     drop(events);
     let seat = found(&ann).await;
     let server = world.server(SERVER);
-    server.redeem(&seat.join_token.unwrap()).await.unwrap();
+    server
+        .redeem(&seat.join_token.unwrap(), None)
+        .await
+        .unwrap();
     let beat = Heartbeat {
         session_id: seat.session_id,
         latency_ms: Some(42.0),

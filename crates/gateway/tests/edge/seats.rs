@@ -38,14 +38,14 @@ async fn i5_a_join_token_counts_once_on_its_own_server_and_not_after_its_session
     let join_token = seat.join_token.unwrap();
 
     let stranger = world.server("arena-2");
-    let refused = kind(stranger.redeem(&join_token).await);
+    let refused = kind(stranger.redeem(&join_token, None).await);
     assert_eq!(refused, ProblemKind::JoinTokenForeign);
 
     let server = world.server(SERVER);
-    let taken = server.redeem(&join_token).await.unwrap();
+    let taken = server.redeem(&join_token, None).await.unwrap();
     assert_eq!(taken.player_id, "ann");
     assert_eq!(taken.session_id, seat.session_id);
-    let again = kind(server.redeem(&join_token).await);
+    let again = kind(server.redeem(&join_token, None).await);
     assert_eq!(again, ProblemKind::JoinTokenUsed);
 
     // Resent to a player who is on the server already, the event has no token any more.
@@ -56,7 +56,39 @@ async fn i5_a_join_token_counts_once_on_its_own_server_and_not_after_its_session
     let late = found(&bob).await;
     bob.leave(&late.session_id).await.unwrap();
     bob.leave(&late.session_id).await.unwrap();
-    let refused = kind(server.redeem(&late.join_token.unwrap()).await);
+    let refused = kind(server.redeem(&late.join_token.unwrap(), None).await);
+    assert_eq!(refused, ProblemKind::WrongState);
+}
+
+/// As when the answer to the first call was lost: the second one has it, and the seat is as it was.
+#[tokio::test]
+async fn i5_a_redeem_is_repeated_with_its_key_and_no_other() {
+    let world = World::new().await;
+    let (ann, bob, _) = world.duel().await;
+    let seat = found(&ann).await;
+    let join_token = seat.join_token.unwrap();
+    let server = world.server(SERVER);
+    let first = server.redeem(&join_token, Some("one")).await.unwrap();
+    let before = ann.session(&seat.session_id).await.unwrap();
+    world.clock.advance_ms(1_000);
+    let again = server.redeem(&join_token, Some("one")).await.unwrap();
+    assert_eq!(again, first);
+    assert_eq!(ann.session(&seat.session_id).await.unwrap(), before);
+    for key in [Some("two"), None] {
+        let refused = kind(server.redeem(&join_token, key).await);
+        assert_eq!(refused, ProblemKind::JoinTokenUsed);
+    }
+    let stranger = world.server("arena-2");
+    let refused = kind(stranger.redeem(&join_token, Some("one")).await);
+    assert_eq!(refused, ProblemKind::JoinTokenForeign);
+
+    // A key is for one token; another one may have the same.
+    let other = found(&bob).await.join_token.unwrap();
+    let taken = server.redeem(&other, Some("one")).await.unwrap();
+    assert_eq!(taken.player_id, "bob");
+
+    ann.leave(&seat.session_id).await.unwrap();
+    let refused = kind(server.redeem(&join_token, Some("one")).await);
     assert_eq!(refused, ProblemKind::WrongState);
 }
 
@@ -66,7 +98,7 @@ async fn i5_a_join_token_expires_with_the_life_of_its_session() {
     let (ann, ..) = world.duel().await;
     let join_token = found(&ann).await.join_token.unwrap();
     world.clock.advance_ms(86_400_001);
-    let refused = kind(world.server(SERVER).redeem(&join_token).await);
+    let refused = kind(world.server(SERVER).redeem(&join_token, None).await);
     assert_eq!(refused, ProblemKind::JoinTokenInvalid);
 }
 
@@ -81,7 +113,7 @@ async fn a_game_server_plays_its_match() {
         let read = client.session(&own.session_id).await.unwrap();
         assert_eq!(read.join_token, own.join_token, "one session, one token");
         assert_eq!(read.server, Some(own.server));
-        server.redeem(&own.join_token.unwrap()).await.unwrap();
+        server.redeem(&own.join_token.unwrap(), None).await.unwrap();
         sessions.push(own.session_id);
     }
     let line_up = server.get_match(&game.id.to_string()).await.unwrap();

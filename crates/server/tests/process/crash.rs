@@ -218,16 +218,16 @@ impl Chain {
             };
             let address = format!("{}:{}", found.server.address, found.server.port);
             assert_eq!(now.address.as_ref(), Some(&address));
-            let was_unsure = seat.is_asked && !seat.is_joined();
             if !seat.is_left {
                 let patience = if may_be_over { SHORTLY } else { PATIENCE };
                 let joined = seat.join(patience).await;
-                let is_fine = joined.is_ok() || was_unsure || may_be_over;
+                let is_fine = joined.is_ok() || may_be_over;
                 assert!(is_fine, "{} cannot join: {joined:?}", player.id);
             }
             if seat.is_joined() {
                 let server = self.stand.server(now.server.as_deref().unwrap());
-                let twice = server.redeem(seat.token()).await;
+                let twice = server.redeem(seat.token(), Some("another connection"));
+                let twice = twice.await;
                 let kind = twice.err().and_then(|error| error.kind());
                 let is_refused = kind == Some(ProblemKind::JoinTokenUsed)
                     || may_be_over && kind == Some(ProblemKind::WrongState);
@@ -283,7 +283,7 @@ impl Chain {
                 }
                 let seat = player.seat.as_mut().unwrap();
                 if !seat.is_joined() {
-                    // Of a match that is just over, or whose first answer died with the platform.
+                    // The match may be just over.
                     drop(seat.join(SHORTLY).await);
                 }
                 all.push(member.player_id.clone());

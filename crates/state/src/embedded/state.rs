@@ -143,12 +143,14 @@ impl State for EmbeddedState {
         id: SessionId,
         match_id: MatchId,
         server: &ServerName,
+        key: Option<&str>,
         now: Timestamp,
     ) -> Result<Arc<Session>, StateError> {
         let command = Command::Redeem {
             id,
             match_id,
             server: server.clone(),
+            key: key.map(str::to_owned),
         };
         ask!(self, command, now, Session)
     }

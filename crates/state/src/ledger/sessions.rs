@@ -32,6 +32,7 @@ impl Transition<'_> {
         id: SessionId,
         match_id: MatchId,
         server: &ServerName,
+        key: Option<String>,
     ) -> Result<Arc<Session>, StateError> {
         let session = self.ledger.found_session(id)?;
         if session.match_id != match_id || session.server != *server {
@@ -42,8 +43,11 @@ impl Transition<'_> {
                 state: SessionState::Active,
                 connected_at: Some(self.now),
                 heartbeat_at: self.now.max(session.heartbeat_at),
+                redeem_key: key,
                 ..Session::clone(&session)
             })),
+            // The answer to the first call was lost.
+            SessionState::Active if key.is_some() && session.redeem_key == key => Ok(session),
             SessionState::Active => Err(StateError::AlreadyRedeemed { session_id: id }),
             state => Err(wrong_state("session", &id, state.as_str())),
         }

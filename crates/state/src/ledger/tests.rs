@@ -156,6 +156,7 @@ impl Dice {
                 id,
                 match_id: session.match_id,
                 server,
+                key: (!self.random.once_in(3)).then(|| format!("key-{}", self.random.below(2))),
             },
             2 | 3 => {
                 let latency_ms = Some(12.3);

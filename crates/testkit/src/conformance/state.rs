@@ -171,6 +171,7 @@ macro_rules! state_conformance {
             i3_an_abandoned_match_is_not_placed
             i3_a_placement_seats_everybody_once
             i5_a_session_is_redeemed_once_on_its_server
+            i5_a_redeem_is_repeated_with_its_key_only
             i5_concurrent_redeems_let_one_in
             i5_an_ended_session_is_not_redeemed
             i7_too_many_heartbeats_are_refused

@@ -1,5 +1,6 @@
 //! Calls to Stadion and to the SDK server, each in a task of its own; answers come back as [`Notice`]s.
 
+use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -61,6 +62,8 @@ pub(super) struct Edge {
     client: Client,
     sdk: Sdk,
     notices: mpsc::Sender<Notice>,
+    /// Makes the idempotency keys of redeems.
+    keys: RandomState,
 }
 
 /// Tells the loop; it is gone only when the process ends.
@@ -92,6 +95,7 @@ impl Edge {
             client,
             sdk,
             notices,
+            keys: RandomState::new(),
         }
     }
 
@@ -137,8 +141,11 @@ impl Edge {
 
     pub(super) fn redeem(&self, from: SocketAddr, nonce: u64, token: String) {
         let (client, notices) = (self.client.clone(), self.notices.clone());
+        // One key for each connection: a player who asks again after a lost answer gets in, and whoever shows the same
+        // token on another connection does not.
+        let key = format!("{nonce:016x}{:016x}", self.keys.hash_one((from, nonce)));
         tokio::spawn(async move {
-            let admission = persist(REDEEM_FOR, || client.redeem(&token)).await;
+            let admission = persist(REDEEM_FOR, || client.redeem(&token, Some(&key))).await;
             let admission = Box::new(admission.map_err(|error| {
                 if error.is_retryable() {
                     Refusal::Later

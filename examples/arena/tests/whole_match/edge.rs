@@ -264,6 +264,7 @@ async fn redeem(
     Json(body): Json<Value>,
 ) -> Answer {
     assert_eq!(bearer(&headers), "server-secret");
+    assert!(headers.contains_key("idempotency-key"));
     let token = body["join_token"].as_str().unwrap_or_default();
     let session_id = token.strip_prefix("token.").unwrap_or_default();
     let mut book = edge.book.lock();

@@ -31,8 +31,6 @@ pub(super) struct Seat {
     socket: UdpSocket,
     nonce: u64,
     place: Option<(u8, u64)>,
-    /// A `Hello` was sent.
-    pub(super) is_asked: bool,
     /// A `Leave` was sent.
     pub(super) is_left: bool,
 }
@@ -50,7 +48,6 @@ impl Seat {
             socket,
             nonce,
             place: None,
-            is_asked: false,
             is_left: false,
         }
     }
@@ -85,7 +82,6 @@ impl Seat {
             nonce: self.nonce,
             token: &token,
         };
-        self.is_asked = true;
         let sent = self.socket.send(hello.encode(&mut room).unwrap()).await;
         if let Err(error) = sent {
             return Some(Err(format!("the game server is not there: {error}")));

@@ -168,7 +168,13 @@ pub async fn i2_acknowledged_changes_survive_a_restart(fixture: &mut impl Fixtur
     let placing = placing_match(&state, fence, &["ada", "bob"]).await;
     let (live, sessions) = live_match(&state, fence, &["eve", "fay"], "server-1").await;
     let redeemed = state
-        .redeem(sessions[0].id, live.id, &sessions[0].server, at(3))
+        .redeem(
+            sessions[0].id,
+            live.id,
+            &sessions[0].server,
+            Some("key"),
+            at(3),
+        )
         .await
         .unwrap();
     let counts = state.counts().await.unwrap();

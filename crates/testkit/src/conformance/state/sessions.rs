@@ -26,25 +26,65 @@ pub async fn i5_a_session_is_redeemed_once_on_its_server(fixture: &mut impl Fixt
     let id = sessions[0].id;
     let here = server_name("server-1");
     let elsewhere = state
-        .redeem(id, game.id, &server_name("server-2"), at(1))
+        .redeem(id, game.id, &server_name("server-2"), None, at(1))
         .await;
     let wrong = StateError::WrongServer { session_id: id };
     assert_eq!(elsewhere.expect_err("I5"), wrong);
-    let other_match = state.redeem(id, match_id(START), &here, at(1)).await;
+    let other_match = state.redeem(id, match_id(START), &here, None, at(1)).await;
     assert_eq!(other_match.expect_err("I5"), wrong);
 
-    let active = state.redeem(id, game.id, &here, at(2)).await.unwrap();
+    let active = state.redeem(id, game.id, &here, None, at(2)).await.unwrap();
     assert_eq!(active.state, SessionState::Active);
     assert_eq!(
         (active.connected_at, active.heartbeat_at),
         (Some(at(2)), at(2))
     );
-    let again = state.redeem(id, game.id, &here, at(3)).await;
+    let again = state.redeem(id, game.id, &here, None, at(3)).await;
     assert_eq!(
         again.expect_err("I5"),
         StateError::AlreadyRedeemed { session_id: id }
     );
-    assert_not_found(state.redeem(session_id(START), game.id, &here, at(3)).await);
+    assert_not_found(
+        state
+            .redeem(session_id(START), game.id, &here, None, at(3))
+            .await,
+    );
+}
+
+/// Whoever redeemed a token with a key gets the same answer again for the same call, and nobody else gets any.
+pub async fn i5_a_redeem_is_repeated_with_its_key_only(fixture: &mut impl Fixture) {
+    let state = fixture.state();
+    let fence = fence(&state).await;
+    let (game, sessions) = live_match(&state, fence, &["ada", "bob"], "server-1").await;
+    let (here, elsewhere) = (server_name("server-1"), server_name("server-2"));
+    let used = |id| StateError::AlreadyRedeemed { session_id: id };
+    let id = sessions[0].id;
+    let first = state.redeem(id, game.id, &here, Some("one"), at(1)).await;
+    let first = first.unwrap();
+    drop(state);
+    fixture.reopen().await;
+    let state = fixture.state();
+    let again = state.redeem(id, game.id, &here, Some("one"), at(2)).await;
+    assert_eq!(again.expect("the answer was lost"), first);
+    for key in [Some("two"), Some(""), None] {
+        let refused = state.redeem(id, game.id, &here, key, at(3)).await;
+        assert_eq!(refused.expect_err("I5"), used(id), "{key:?}");
+    }
+    let foreign = state.redeem(id, game.id, &elsewhere, Some("one"), at(3));
+    let wrong = StateError::WrongServer { session_id: id };
+    assert_eq!(foreign.await.expect_err("I5"), wrong);
+    assert_eq!(state.session(id).await.unwrap(), first);
+    state.kick(id, at(4)).await.unwrap();
+    assert_wrong_state(state.redeem(id, game.id, &here, Some("one"), at(5)).await);
+
+    // Without a key the next call cannot be told from a second use, whatever key that one has.
+    let id = sessions[1].id;
+    let keyless = state.redeem(id, game.id, &here, None, at(6)).await;
+    keyless.unwrap();
+    for key in [None, Some("one")] {
+        let refused = state.redeem(id, game.id, &here, key, at(7)).await;
+        assert_eq!(refused.expect_err("I5"), used(id), "{key:?}");
+    }
 }
 
 /// Of many uses of one token at once, one succeeds.
@@ -53,9 +93,15 @@ pub async fn i5_concurrent_redeems_let_one_in(fixture: &mut impl Fixture) {
     let fence = fence(&state).await;
     let (game, sessions) = live_match(&state, fence, &["ada", "bob"], "server-1").await;
     let here = server_name("server-1");
-    let uses = (0..16).map(|_| state.redeem(sessions[0].id, game.id, &here, at(1)));
-    let let_in = join_all(uses).await.into_iter().filter(Result::is_ok);
-    assert_eq!(let_in.count(), 1);
+    let keys: Vec<_> = (0..16).map(|key| format!("key-{key}")).collect();
+    for (session, keyed) in sessions.iter().zip([true, false]) {
+        let uses = keys.iter().map(|key| {
+            let key = keyed.then_some(key.as_str());
+            state.redeem(session.id, game.id, &here, key, at(1))
+        });
+        let let_in = join_all(uses).await.into_iter().filter(Result::is_ok);
+        assert_eq!(let_in.count(), 1);
+    }
 }
 
 /// A token is worth nothing once its session is over.
@@ -65,12 +111,20 @@ pub async fn i5_an_ended_session_is_not_redeemed(fixture: &mut impl Fixture) {
     let (game, sessions) = live_match(&state, fence, &["ada", "bob"], "server-1").await;
     let here = server_name("server-1");
     state.kick(sessions[0].id, at(1)).await.unwrap();
-    assert_wrong_state(state.redeem(sessions[0].id, game.id, &here, at(2)).await);
+    assert_wrong_state(
+        state
+            .redeem(sessions[0].id, game.id, &here, None, at(2))
+            .await,
+    );
     state
         .end_match(game.id, MatchEnd::Finished, None, at(3))
         .await
         .unwrap();
-    assert_wrong_state(state.redeem(sessions[1].id, game.id, &here, at(4)).await);
+    assert_wrong_state(
+        state
+            .redeem(sessions[1].id, game.id, &here, None, at(4))
+            .await,
+    );
 }
 
 /// A report beyond the limit is refused whole.
