@@ -5,11 +5,16 @@
 //! the run began, as [`Timestamp`](stadion_core::time::Timestamp).
 
 pub mod error;
+pub mod import;
+pub mod log;
 pub mod measures;
 mod number;
+pub mod page;
 pub mod planner;
 mod population;
+pub mod report;
 pub mod run;
+pub mod summary;
 pub mod world;
 
 pub use error::SimError;

@@ -8,12 +8,13 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use stadion_core::id::{PlayerId, Region, TicketId};
 use stadion_core::limits::SKILL_MAX;
+use stadion_core::mode::GameMode;
 use stadion_core::ticket::{Attribute, NewTicket, Requirements, Ticket, TicketPlayer, TicketState};
 use stadion_core::time::Timestamp;
 
 use crate::error::SimError;
 use crate::number::{float, whole};
-use crate::world::{Arrivals, Distance, ModeShare, Place, Recorded, Roles, Skill, World};
+use crate::world::{Arrivals, Distance, Place, Recorded, Roles, Skill, World};
 
 /// Mean radius of the Earth, km.
 const EARTH_KM: f64 = 6_371.0;
@@ -319,35 +320,41 @@ fn normal(random: &mut ChaCha8Rng) -> f64 {
 pub(crate) fn check(world: &World, recorded: &[Recorded]) -> Result<(), SimError> {
     let names = world.region_names();
     for (number, ticket) in (1..).zip(recorded) {
-        let known = world
-            .modes
-            .iter()
-            .find(|share| share.mode.name == ticket.game_mode);
-        let Some(ModeShare { mode, .. }) = known else {
-            let known: Vec<&str> = world
-                .modes
-                .iter()
-                .map(|share| share.mode.name.as_str())
-                .collect();
-            let why = format!(
-                "there is no game mode {:?}; there are {}",
-                ticket.game_mode.as_str(),
-                known.join(", ")
-            );
-            return Err(SimError::world(format!("ticket {number}"), why));
-        };
-        let request = NewTicket {
-            id: TicketId::from_u128(number),
-            game_mode: ticket.game_mode.clone(),
-            players: ticket.players.clone(),
-            region_preference: ticket.region_preference.clone(),
-            requirements: Requirements::default(),
-            idempotency: None,
-            ttl_ms: 1,
-        };
-        request
-            .check(mode, &names)
-            .map_err(|invalid| SimError::world(format!("ticket {number}"), invalid.to_string()))?;
+        if let Err(why) = check_ticket(world, &names, ticket) {
+            return Err(match ticket.line {
+                0 => SimError::world(format!("ticket {number}"), why),
+                line => SimError::line(line, why),
+            });
+        }
     }
     Ok(())
+}
+
+fn check_ticket(world: &World, names: &[Region], ticket: &Recorded) -> Result<(), String> {
+    let modes = || world.modes.iter().map(|share| &share.mode);
+    let Some(mode) = modes().find(|mode| mode.name == ticket.game_mode) else {
+        let known: Vec<&str> = modes().map(|mode| mode.name.as_str()).collect();
+        return Err(format!(
+            "there is no game mode {:?}; there are {}",
+            ticket.game_mode.as_str(),
+            known.join(", ")
+        ));
+    };
+    let request = NewTicket {
+        id: TicketId::from_u128(0),
+        game_mode: ticket.game_mode.clone(),
+        players: ticket.players.clone(),
+        region_preference: ticket.region_preference.clone(),
+        requirements: Requirements::default(),
+        idempotency: None,
+        ttl_ms: 1,
+    };
+    // A player whom no region suits is no mistake of the file: that they wait in vain is what the run shows.
+    let anywhere = GameMode {
+        latency_max_ms: u32::MAX,
+        ..mode.clone()
+    };
+    request
+        .check(&anywhere, names)
+        .map_err(|invalid| invalid.to_string())
 }

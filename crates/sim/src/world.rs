@@ -245,6 +245,9 @@ pub struct Recorded {
     /// When its players left or would have left, milliseconds of waiting.
     #[serde(default)]
     pub leaves_after_ms: Option<u64>,
+    /// Line of its file, from 1; 0 where it is from none.
+    #[serde(skip)]
+    pub line: usize,
 }
 
 impl World {
@@ -255,6 +258,38 @@ impl World {
             .iter()
             .map(|place| place.region.clone())
             .collect()
+    }
+
+    /// The same world with recorded tickets in place of drawn ones: with the regions that they name, until `rest_ms`
+    /// after the last of them.
+    #[must_use]
+    pub fn with_recorded(mut self, recorded: Vec<Recorded>, rest_ms: u64) -> Self {
+        let last_ms = recorded
+            .iter()
+            .map(|ticket| ticket.at_ms)
+            .max()
+            .unwrap_or(0);
+        for ticket in &recorded {
+            let measured = ticket
+                .players
+                .iter()
+                .flat_map(|player| player.latencies_ms.keys());
+            for region in measured.chain(&ticket.region_preference) {
+                if !self.regions.iter().any(|place| place.region == *region) {
+                    self.regions.push(Place {
+                        region: region.clone(),
+                        share: 0.0,
+                        latitude: 0.0,
+                        longitude: 0.0,
+                    });
+                }
+            }
+        }
+        self.title = "Recorded tickets".into();
+        self.duration_ms = last_ms.saturating_add(rest_ms);
+        self.warm_up_ms = 0;
+        self.recorded = Some(recorded);
+        self
     }
 
     /// Checks that it can be.
@@ -365,6 +400,9 @@ impl World {
         for spike in &arrivals.spikes {
             let good = (1.0..=1_000.0).contains(&spike.factor);
             within("arrivals.spikes", good, "a factor of 1 to 1,000")?;
+        }
+        if self.recorded.is_some() {
+            return Ok(());
         }
         let players = rate * crate::number::float(self.duration_ms) / 1_000.0;
         let bounded = players <= crate::number::float(PLAYERS_MAX)

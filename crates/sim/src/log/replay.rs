@@ -1,0 +1,177 @@
+//! Makes the calls of a decision log again and compares the plans.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::io::{BufRead, Read as _};
+use std::sync::Arc;
+
+use serde::Serialize;
+use stadion_core::id::GameModeName;
+use stadion_core::matchmaker::{Budget, Supply};
+use stadion_core::time::Timestamp;
+
+use super::{Entry, PlanRecord, VERSION};
+use crate::error::SimError;
+use crate::planner::{MakePlanner, Planner};
+
+/// Bytes of one line: a plan of 10,000 matches with 100 tickets each, 33 bytes a ticket, twice over.
+const LINE_BYTES_MAX: u64 = 64 << 20;
+/// Characters of a value that are shown.
+const SHOWN_MAX: usize = 400;
+
+/// What came of a replay.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Replay {
+    /// Tickets that were inserted.
+    pub tickets: u64,
+    /// Plans that were made again, the different one included.
+    pub plans: u64,
+    /// Matches in them.
+    pub matches: u64,
+    /// The first plan that is not as it was logged; nothing was replayed after it.
+    pub difference: Option<Difference>,
+}
+
+/// A plan that is not as it was logged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Line of the log, from 1.
+    pub line: usize,
+    /// Whose plan.
+    pub game_mode: GameModeName,
+    /// The moment of the plan.
+    pub now: Timestamp,
+    /// What differs.
+    pub what: String,
+    /// As it was logged.
+    pub logged: String,
+    /// As it is now.
+    pub replayed: String,
+}
+
+/// Reads a log and makes its calls again.
+///
+/// # Errors
+/// [`SimError::Line`] for a line that is no entry, [`SimError::Io`] when the log cannot be read.
+pub fn replay(mut log: impl BufRead, make: &MakePlanner<'_>) -> Result<Replay, SimError> {
+    let mut planners: HashMap<GameModeName, Box<dyn Planner>> = HashMap::new();
+    let mut found = Replay::default();
+    let mut text = Vec::new();
+    for line in 1.. {
+        text.clear();
+        let read = log
+            .by_ref()
+            .take(LINE_BYTES_MAX)
+            .read_until(b'\n', &mut text)?;
+        if read == 0 {
+            break;
+        }
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        let entry: Entry<'_> = serde_json::from_slice(&text).map_err(|error| {
+            SimError::line(line, format!("no entry of a decision log: {error}"))
+        })?;
+        let unknown = |mode: &GameModeName| {
+            SimError::line(
+                line,
+                format!("{mode} has no \"open\" entry before this one"),
+            )
+        };
+        match entry {
+            Entry::Open {
+                version,
+                game_mode,
+                regions,
+            } => {
+                if version != VERSION {
+                    let why =
+                        format!("version {version} of the log; version {VERSION} can be read");
+                    return Err(SimError::line(line, why));
+                }
+                let planner = make(&game_mode, &regions);
+                planners.insert(game_mode.name.clone(), planner);
+            }
+            Entry::Insert { ticket } => {
+                let mode = ticket.game_mode.clone();
+                let planner = planners.get_mut(&mode).ok_or_else(|| unknown(&mode))?;
+                planner.insert(Arc::new(ticket.into_owned()));
+                found.tickets += 1;
+            }
+            Entry::Remove {
+                game_mode,
+                ticket_id,
+            } => {
+                let planner = planners.get_mut(game_mode.as_ref());
+                planner
+                    .ok_or_else(|| unknown(&game_mode))?
+                    .remove(ticket_id);
+            }
+            Entry::Plan {
+                game_mode,
+                now,
+                supply,
+                matches_max,
+                plan: logged,
+            } => {
+                let planner = planners.get_mut(game_mode.as_ref());
+                let planner = planner.ok_or_else(|| unknown(&game_mode))?;
+                let supply = Supply {
+                    servers: supply.into_owned(),
+                };
+                let plan = planner.plan(&supply, Budget { matches_max }, now);
+                let replayed = PlanRecord::from(&plan);
+                found.plans += 1;
+                found.matches += replayed.matches.len() as u64;
+                if let Some((what, logged, replayed)) = difference(&logged, &replayed) {
+                    found.difference = Some(Difference {
+                        line,
+                        game_mode: game_mode.into_owned(),
+                        now,
+                        what,
+                        logged,
+                        replayed,
+                    });
+                    break;
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What differs first, then both values.
+fn difference(logged: &PlanRecord, replayed: &PlanRecord) -> Option<(String, String, String)> {
+    if logged == replayed {
+        return None;
+    }
+    let pairs = logged.matches.iter().zip(&replayed.matches);
+    for (number, (was, is)) in (1..).zip(pairs) {
+        if was != is {
+            return Some((format!("match {number}"), shown(was), shown(is)));
+        }
+    }
+    let (was, is) = (logged.matches.len(), replayed.matches.len());
+    if was != is {
+        return Some(("number of matches".into(), shown(&was), shown(&is)));
+    }
+    if logged.waiting != replayed.waiting {
+        let what = "tickets that wait for players, server, fleet and turn".into();
+        return Some((what, shown(&logged.waiting), shown(&replayed.waiting)));
+    }
+    if logged.unplaced != replayed.unplaced {
+        let what = "matches without a game server".into();
+        return Some((what, shown(&logged.unplaced), shown(&replayed.unplaced)));
+    }
+    let rest = |plan: &PlanRecord| shown(&(plan.carry_over, plan.next_at));
+    let what = "carry-over and time of the next look".into();
+    Some((what, rest(logged), rest(replayed)))
+}
+
+fn shown(value: &impl Debug) -> String {
+    let text = format!("{value:?}");
+    match text.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}

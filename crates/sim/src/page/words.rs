@@ -1,0 +1,437 @@
+//! What the page says in sentences.
+
+use stadion_core::mode::GameMode;
+use stadion_core::rules::{HardStopAction, SizeStep};
+
+use super::{count, duration, escape, trimmed};
+use crate::measures::{Group, Measures};
+use crate::number::{float, len};
+use crate::report::Report;
+use crate::summary::Unit;
+use crate::world::{Distance, Skill, World};
+
+/// A difference below this share of the larger value is not worth a word.
+const WORTH_SAYING: f64 = 0.03;
+
+/// What was simulated.
+pub(super) fn lead(report: &Report) -> String {
+    let world = &report.world;
+    let players = report.runs.first().map_or(0, |run| {
+        run.measures
+            .over_time
+            .iter()
+            .map(|slice| slice.arrived)
+            .sum()
+    });
+    let seed = report.runs.first().map_or(0, |run| run.measures.seed);
+    let from = match &world.recorded {
+        Some(_) => "Recorded tickets",
+        None => "Drawn by chance",
+    };
+    let compared = if report.runs.len() > 1 {
+        " A and B met exactly the same players at the same moments; all that differs is the rules by which matches are \
+         made."
+    } else {
+        ""
+    };
+    format!(
+        "{}. {} simulated players queue within {} and get their matches from the real matchmaker.{compared} \
+         {from}, seed {seed}: the same seed makes the same run.",
+        escape(&world.title),
+        count(players),
+        duration(world.duration_ms)
+    )
+}
+
+/// A handful of findings.
+pub(super) fn verdict(report: &Report) -> Vec<String> {
+    match report.runs.as_slice() {
+        [a, b] => compared(&a.measures, &b.measures),
+        [only, ..] => alone(&only.measures),
+        [] => Vec::new(),
+    }
+}
+
+fn alone(m: &Measures) -> Vec<String> {
+    let o = &m.overall;
+    let mut said = vec![format!(
+        "Half of the players who get a match wait at most <b>{}</b>, 95 of 100 at most <b>{}</b>; <b>{}</b> of all got none.",
+        Unit::Wait.show(o.wait_ms.p50),
+        Unit::Wait.show(o.wait_ms.p95),
+        Unit::Percent.show(o.unmatched_percent)
+    )];
+    let mut fair = format!(
+        "Between the best and the weakest of a match are <b>{}</b> points of skill at the median, and at most {} in 95 of 100 matches",
+        Unit::Points.show(o.spread.p50),
+        Unit::Points.show(o.spread.p95)
+    );
+    if let Some(chance) = o.win_chance {
+        fair.push_str(&format!(
+            "; the stronger team is expected to win <b>{}</b> of the time (50 % is fair)",
+            Unit::Percent.show(100.0 * chance.p50)
+        ));
+    }
+    said.push(format!("{fair}."));
+    let placed = match o.unacceptable {
+        0 => "nobody plays in a region beyond the latency limit".to_owned(),
+        some => format!(
+            "{} players play in a region beyond their limit",
+            count(some)
+        ),
+    };
+    said.push(format!(
+        "Players are <b>{}</b> from their server on average; {placed}.",
+        Unit::Latency.show(o.latency_ms.mean)
+    ));
+    if let Some((best, worst)) = unequal(m) {
+        said.push(format!(
+            "Skill decides how long one waits: {} for the {} tenth, {} for the {} (wait p95, those without a match included).",
+            Unit::Wait.show(worst.figures.wait_all_ms.p95),
+            ordinal(&worst.name),
+            Unit::Wait.show(best.figures.wait_all_ms.p95),
+            ordinal(&best.name)
+        ));
+    }
+    said
+}
+
+/// The tenths with the shortest and the longest wait, where that is twice as long.
+fn unequal(m: &Measures) -> Option<(&Group, &Group)> {
+    let wait = |group: &&Group| group.figures.wait_all_ms.p95;
+    let by_wait = |a: &&Group, b: &&Group| wait(a).total_cmp(&wait(b));
+    let best = m.by_decile.iter().min_by(by_wait)?;
+    let worst = m.by_decile.iter().max_by(by_wait)?;
+    (wait(&worst) >= 2.0 * wait(&best) && wait(&worst) > 0.0).then_some((best, worst))
+}
+
+fn ordinal(decile: &str) -> String {
+    match decile {
+        "1" => "lowest".into(),
+        "2" => "second".into(),
+        "3" => "third".into(),
+        "10" => "highest".into(),
+        other => format!("{other}th"),
+    }
+}
+
+fn compared(a: &Measures, b: &Measures) -> Vec<String> {
+    let (one, two) = (&a.overall, &b.overall);
+    let mut said = vec![
+        side(
+            "Waiting",
+            "wait less",
+            Unit::Wait,
+            (one.wait_all_ms.p50, two.wait_all_ms.p50),
+            "half of the players wait at most",
+        ),
+        side(
+            "The long waits",
+            "keep them shorter",
+            Unit::Wait,
+            (one.wait_all_ms.p95, two.wait_all_ms.p95),
+            "95 of 100 wait at most",
+        ),
+        side(
+            "Without a match",
+            "leave fewer",
+            Unit::Percent,
+            (one.unmatched_percent, two.unmatched_percent),
+            "players who got none:",
+        ),
+        side(
+            "Skill",
+            "bring players together who are closer",
+            Unit::Points,
+            (one.spread.p50, two.spread.p50),
+            "median spread of a match, in points:",
+        ),
+    ];
+    if let (Some(one), Some(two)) = (one.win_chance, two.win_chance) {
+        let values = (100.0 * one.p50, 100.0 * two.p50);
+        said.push(side(
+            "Teams",
+            "make fairer ones",
+            Unit::Percent,
+            values,
+            "the stronger team is expected to win (50 % is fair):",
+        ));
+    }
+    said.push(side(
+        "Latency",
+        "place players nearer",
+        Unit::Latency,
+        (one.latency_ms.mean, two.latency_ms.mean),
+        "mean round trip:",
+    ));
+    if a.matches.without_common_region + b.matches.without_common_region > 0 {
+        said.push(side(
+            "Common region",
+            "make fewer matches without one",
+            Unit::Percent,
+            (
+                a.matches.without_common_region_percent,
+                b.matches.without_common_region_percent,
+            ),
+            "matches for which no region suits all:",
+        ));
+    }
+    said
+}
+
+fn side(topic: &str, does: &str, unit: Unit, (a, b): (f64, f64), what: &str) -> String {
+    let same = (a - b).abs() <= WORTH_SAYING * a.abs().max(b.abs());
+    let (shown_a, shown_b) = (unit.show(a), unit.show(b));
+    if same || shown_a == shown_b {
+        return format!(
+            "<b>{topic}:</b> no difference worth naming; {what} {shown_a} with A, {shown_b} with B."
+        );
+    }
+    let better = if a < b { "A" } else { "B" };
+    format!(
+        "<b>{topic}:</b> rules <b>{better}</b> {does}; {what} {shown_a} with A, {shown_b} with B."
+    )
+}
+
+/// A tenth with the skills in it.
+pub(super) fn decile(group: &Group) -> String {
+    let which = match group.name.as_str() {
+        "1" => "1 (lowest)".to_owned(),
+        "10" => "10 (highest)".to_owned(),
+        other => other.to_owned(),
+    };
+    match group.skill {
+        Some((low, high)) => format!("{which}: skill {low:.0} to {high:.0}"),
+        None => which,
+    }
+}
+
+/// The rules of a game mode, a line each; empty where there is none. The lines are the same for every mode.
+pub(super) fn rules(mode: &GameMode) -> Vec<(&'static str, String)> {
+    let skill = &mode.skill;
+    let rules = &mode.rules;
+    let steps = |steps: Vec<String>| steps.join(", ");
+    let latency = rules.latency.iter();
+    let skills = rules.skill_steps.iter();
+    let size = |step: &SizeStep| format!("{} after {}", step.players_min, duration(step.after_ms));
+    let optional = |value: Option<f64>| value.map_or(String::new(), trimmed);
+    let smallest = if mode.players_min == mode.players_target {
+        String::new()
+    } else {
+        format!(
+            "{} after {}",
+            mode.players_min,
+            duration(mode.settle_after_ms)
+        )
+    };
+    let stop = rules.hard_stop.as_ref().map_or(String::new(), |stop| {
+        let then = match &stop.then {
+            HardStopAction::GiveUp => "give up".to_owned(),
+            HardStopAction::Bots => "fill with bots".to_owned(),
+            HardStopAction::Mode(mode) => format!("go on in {mode}"),
+        };
+        format!("after {}: {then}", duration(stop.after_ms))
+    });
+    let seats = rules.roles.as_ref().map_or(String::new(), |roles| {
+        let each = roles.per_team.iter();
+        let each = each.map(|(role, seats)| format!("{seats} {role}"));
+        let after = duration(roles.autofill_after_ms);
+        format!("{}; any role after {after}", steps(each.collect()))
+    });
+    vec![
+        (
+            "players wanted",
+            format!("{} in {} team(s)", mode.players_target, mode.teams),
+        ),
+        ("smaller match", smallest),
+        (
+            "smaller still",
+            steps(rules.sizes.iter().map(size).collect()),
+        ),
+        (
+            "skill window",
+            format!(
+                "{} points, {} more each second, at most {}",
+                trimmed(skill.initial),
+                trimmed(skill.growth_per_second),
+                trimmed(skill.max)
+            ),
+        ),
+        (
+            "wider window",
+            steps(
+                skills
+                    .map(|step| {
+                        format!(
+                            "{} after {}",
+                            trimmed(step.spread_max),
+                            duration(step.after_ms)
+                        )
+                    })
+                    .collect(),
+            ),
+        ),
+        ("latency limit", format!("{} ms", mode.latency_max_ms)),
+        (
+            "higher limit",
+            steps(
+                latency
+                    .map(|step| format!("{} ms after {}", step.max_ms, duration(step.after_ms)))
+                    .collect(),
+            ),
+        ),
+        ("gap of team means", optional(rules.team_gap_max)),
+        ("win chance at most", optional(rules.win_chance_max)),
+        ("roles of a team", seats),
+        ("equal for all", rules.same.join(", ")),
+        ("end of waiting", stop),
+    ]
+}
+
+/// The world, a line each.
+pub(super) fn world(report: &Report) -> Vec<(&'static str, String)> {
+    let world = &report.world;
+    let mut lines = vec![(
+        "Time",
+        format!(
+            "{}; the planner is asked every {} at most",
+            duration(world.duration_ms),
+            duration(world.tick.interval_ms)
+        ),
+    )];
+    if world.warm_up_ms > 0 {
+        let what = "whoever comes before is in the plots over time only";
+        lines.push(("Warm-up", format!("{}; {what}", duration(world.warm_up_ms))));
+    }
+    if let Some(recorded) = &world.recorded {
+        lines.push((
+            "Players",
+            format!("{} recorded tickets", count(recorded.len() as u64)),
+        ));
+    } else {
+        lines.extend(people(world));
+    }
+    lines.extend(servers(world));
+    lines
+}
+
+fn people(world: &World) -> Vec<(&'static str, String)> {
+    let arrivals = &world.arrivals;
+    let mut coming = format!(
+        "{} tickets a second on average, at random moments",
+        trimmed(arrivals.rate_per_second)
+    );
+    if let Some(day) = &arrivals.day {
+        let more = trimmed(100.0 * day.amplitude);
+        coming.push_str(&format!(
+            "; {more} % more at the peak ({}), {more} % fewer half a day of {} later",
+            duration(day.peak_at_ms),
+            duration(day.period_ms)
+        ));
+    }
+    for spike in &arrivals.spikes {
+        coming.push_str(&format!(
+            "; {} times as many from {} on for {}",
+            trimmed(spike.factor),
+            duration(spike.at_ms),
+            duration(spike.duration_ms)
+        ));
+    }
+    let modes: f64 = world.modes.iter().map(|mode| mode.share).sum();
+    let modes = world.modes.iter().map(|mode| {
+        format!(
+            "{} {} %",
+            mode.mode.name,
+            trimmed(100.0 * mode.share / modes)
+        )
+    });
+    let sum: f64 = world.parties.iter().sum();
+    let sizes = world
+        .parties
+        .iter()
+        .enumerate()
+        .filter(|(_, share)| **share > 0.0);
+    let sizes = sizes.map(|(at, share)| {
+        let size = trimmed(len(at + 1));
+        format!("{size}: {} %", trimmed(100.0 * share / sum))
+    });
+    let skill = match world.skill {
+        Skill::Normal { mean, deviation } => {
+            format!(
+                "normal around {} with a deviation of {} points",
+                trimmed(mean),
+                trimmed(deviation)
+            )
+        }
+        Skill::Uniform { low, high } => {
+            format!("equally often from {} to {}", trimmed(low), trimmed(high))
+        }
+    };
+    let patience = match world.patience_mean_ms {
+        Some(ms) => format!("players leave after {} on average, at random", duration(ms)),
+        None => "nobody leaves".into(),
+    };
+    vec![
+        ("Players", coming),
+        ("Game modes", modes.collect::<Vec<_>>().join(", ")),
+        ("Party sizes", sizes.collect::<Vec<_>>().join(", ")),
+        ("Skill", skill),
+        ("Patience", patience),
+    ]
+}
+
+fn servers(world: &World) -> Vec<(&'static str, String)> {
+    let homes: f64 = world.regions.iter().map(|place| place.share).sum();
+    let homes = world.regions.iter().map(|place| {
+        format!(
+            "{} {} %",
+            place.region,
+            trimmed(100.0 * place.share / homes)
+        )
+    });
+    let latency = &world.latency;
+    let distance = match latency.distance {
+        Distance::Ring { hop_ms } => {
+            format!("{} ms from a region to the next on a ring", trimmed(hop_ms))
+        }
+        Distance::Map { ms_per_1000_km } => format!("{} ms for 1,000 km", trimmed(ms_per_1000_km)),
+    };
+    let from_to = |(from, to): (u64, u64)| {
+        if from == to {
+            return duration(from);
+        }
+        format!("{} to {}", duration(from), duration(to))
+    };
+    let many = match world.servers.per_region {
+        Some(servers) => format!("{} in each region", count(servers.into())),
+        None => "as many as are wanted".into(),
+    };
+    let placement = match world.placement.delay_ms {
+        (0, 0) => "found at once".to_owned(),
+        delay => format!("found within {}", from_to(delay)),
+    };
+    let failure = trimmed(100.0 * world.placement.failure);
+    let mut lines = vec![("Homes", homes.collect::<Vec<_>>().join(", "))];
+    if world.recorded.is_none() {
+        lines.push((
+            "Latency",
+            format!(
+                "{distance}, {} to {} ms for a player’s own line, up to {} ms by chance",
+                trimmed(latency.line_ms.0),
+                trimmed(latency.line_ms.1),
+                trimmed(latency.jitter_ms.1)
+            ),
+        ));
+    }
+    lines.push((
+        "Game servers",
+        format!(
+            "{many}; {placement}, {failure} % fail; a match lasts {}",
+            from_to(world.servers.match_ms)
+        ),
+    ));
+    if float(u64::from(world.servers.per_region.unwrap_or(0))) > 0.0 {
+        let all = u64::from(world.servers.per_region.unwrap_or(0)) * world.regions.len() as u64;
+        lines.push(("In all", format!("{} game servers", count(all))));
+    }
+    lines
+}
