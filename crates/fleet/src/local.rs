@@ -18,6 +18,7 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
@@ -32,6 +33,9 @@ use tokio_util::sync::CancellationToken;
 
 use executor::Inner;
 use view::rfc3339;
+
+/// From killing the processes of a host to seeing that they are gone, milliseconds.
+const KILLED_GONE_MS: u64 = 10_000;
 
 /// Annotation that tells an allocated game server its match.
 pub const MATCH_ANNOTATION: &str = "stadion.dev/match-id";
@@ -55,14 +59,26 @@ pub struct Timing {
     pub back_off_max_ms: u64,
 }
 
+impl Timing {
+    /// Times for real game servers.
+    pub const STANDARD: Self = Self {
+        start_timeout_ms: 120_000,
+        stop_grace_ms: 30_000,
+        back_off_ms: 1_000,
+        back_off_max_ms: 60_000,
+    };
+
+    /// How long [`LocalFleet::end_all`] takes at most: the grace, and then the killed processes go within seconds even
+    /// where a hundred of them end on a busy host.
+    #[must_use]
+    pub const fn end_max(&self) -> Duration {
+        Duration::from_millis(self.stop_grace_ms.saturating_add(KILLED_GONE_MS))
+    }
+}
+
 impl Default for Timing {
     fn default() -> Self {
-        Self {
-            start_timeout_ms: 120_000,
-            stop_grace_ms: 30_000,
-            back_off_ms: 1_000,
-            back_off_max_ms: 60_000,
-        }
+        Self::STANDARD
     }
 }
 
@@ -161,19 +177,27 @@ impl LocalFleet {
         self.inner.run(stop).await;
     }
 
-    /// Ends every game server, whatever it does, and waits until the last process is gone; [`LocalFleet::run`] must be
-    /// running. The sizes of the fleets are back at their minimum at the next [`LocalFleet::open`].
+    /// Ends every game server, whatever it does, and waits until the last process is gone, for at most
+    /// [`Timing::end_max`]; [`LocalFleet::run`] must be running. Nobody can scale a fleet from now on. The sizes of the
+    /// fleets are back at their minimum at the next [`LocalFleet::open`].
     ///
     /// # Errors
-    /// [`FleetError::Unavailable`] after the fleet was stopped.
+    /// [`FleetError::Unavailable`] after the fleet was stopped, or with the names of the servers that did not end.
     pub async fn end_all(&self) -> Result<(), FleetError> {
         let mut changes = self.watch();
         self.inner.apply(|world, now| {
             world.end_all(now);
             Ok(())
         })?;
-        while !self.inner.snapshots().is_empty() && changes.next().await.is_some() {}
-        Ok(())
+        let gone =
+            async { while !self.inner.snapshots().is_empty() && changes.next().await.is_some() {} };
+        let limit = self.inner.timing().end_max();
+        tokio::time::timeout(limit, gone).await.map_err(|_| {
+            let left = self.inner.snapshots();
+            let left: Vec<_> = left.iter().map(|server| server.name.as_str()).collect();
+            let left = left.join(", ");
+            FleetError::Unavailable(format!("game servers that did not end: {left}"))
+        })
     }
 }
 

@@ -19,13 +19,13 @@ use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::LocalConfig;
 use super::lock::DirLock;
 use super::ports::PortPool;
 use super::process::{self, Exit, Process};
 use super::record::{Record, write_whole};
 use super::view::view;
 use super::world::{Given, World};
+use super::{LocalConfig, Timing};
 use crate::sdk_server;
 use backend::Backend;
 
@@ -115,6 +115,10 @@ impl Inner {
     pub(super) fn now(&self) -> Timestamp {
         let elapsed_ms = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.base.plus_ms(elapsed_ms)
+    }
+
+    pub(super) const fn timing(&self) -> &Timing {
+        &self.config.timing
     }
 
     fn instant(&self, at: Timestamp) -> Instant {

@@ -26,6 +26,8 @@ pub(super) struct World {
     fleets: BTreeMap<FleetName, FleetState>,
     servers: BTreeMap<ServerName, Server>,
     timing: Timing,
+    /// Nothing is wanted any more, and nobody can want it.
+    ending: bool,
     /// Servers whose record or snapshot is behind.
     changed: BTreeSet<ServerName>,
 }
@@ -81,6 +83,7 @@ impl World {
             fleets: fleets.collect(),
             servers: BTreeMap::new(),
             timing,
+            ending: false,
             changed: BTreeSet::new(),
         }
     }
@@ -339,8 +342,9 @@ impl World {
         Ok(())
     }
 
-    /// Ends every server and wants no more: the end of the platform, not of one fleet.
+    /// Ends every server and wants no more, whoever scales from now on: the end of the platform, not of one fleet.
     pub(super) fn end_all(&mut self, now: Timestamp) {
+        self.ending = true;
         for fleet in self.fleets.values_mut() {
             fleet.wanted = 0;
         }
@@ -372,6 +376,11 @@ impl World {
                 "fleet {fleet} has {} to {} game servers, not {replicas}",
                 bounds.min_replicas, bounds.max_replicas
             )));
+        }
+        if self.ending {
+            return Err(FleetError::Unavailable(
+                "the local fleet is ending".to_owned(),
+            ));
         }
         state.wanted = replicas;
         Ok(())

@@ -244,6 +244,34 @@ fn game_servers_outlive_an_orderly_stop_and_say_shutdown_themselves() {
     assert!(log.contains("said shutdown"), "{log}");
 }
 
+/// As a scaling loop that reads 0 wanted servers at the end and brings its fleet back to the minimum.
+#[test]
+fn nobody_brings_back_a_fleet_that_ends() {
+    let host = Host::new("ending");
+    let mut stadion = host.start(vec![spec("grpc", 2)]);
+    let servers = stadion.wait(|servers| ready(servers, 2));
+    stadion.block_on(|fleet| async move {
+        let name = servers[0].fleet.clone();
+        let scaler = tokio::spawn({
+            let fleet = fleet.clone();
+            async move {
+                while fleet.replicas(&name).await.unwrap() > 0 {
+                    tokio::task::yield_now().await;
+                }
+                fleet.scale(&name, 2).await
+            }
+        });
+        let ended = tokio::time::timeout(PATIENCE, fleet.end_all()).await;
+        ended.expect("it ends").unwrap();
+        let scaled = scaler.await.unwrap();
+        assert!(
+            matches!(scaled, Err(FleetError::Unavailable(_))),
+            "{scaled:?}"
+        );
+        assert!(fleet.servers().await.unwrap().is_empty());
+    });
+}
+
 #[test]
 fn a_program_that_cannot_be_run_is_tried_again_and_leaves_nothing() {
     let host = Host::new("missing");
