@@ -19,6 +19,12 @@ pub struct Quality {
     pub wait_oldest_ms: u64,
     /// Wait of the newest ticket, milliseconds: from then on the match was possible.
     pub wait_newest_ms: u64,
+    /// Largest gap between the mean skills of two teams.
+    #[serde(default)]
+    pub team_gap: f64,
+    /// Predicted win chance of the strongest team against the weakest, 0.5 to 1; absent for a single team.
+    #[serde(default)]
+    pub win_chance: Option<f64>,
 }
 
 /// A match that the planner proposes. Teams hold whole tickets.

@@ -1,87 +1,45 @@
 //! The matchmaker: (rules, pool of tickets, supply, now) → plan of matches.
 //!
-//! Tickets are tried as anchors, oldest first. Around an anchor a group grows by the tickets nearest in skill among
-//! those that accept the same region, as long as every pair of the group keeps the rules of both (I6). All that is
-//! drawn from one region's list has that region in common, so no match is ever made that no region fits.
+//! Tickets stand on one shelf per region that they accept, in order of skill; all that is drawn from one shelf has that
+//! region in common, so no match is ever made that no region fits. A match is found around its newest member, whose
+//! rules are the strictest: so every player of it agrees to it (I6), a ticket is looked at when it comes and then only
+//! when its own waiting could have changed the answer, and a tick costs what changed. Offers of one tick are accepted
+//! best first: narrow in skill, near, and old.
 
-mod board;
+mod allowance;
+mod compiled;
 mod group;
+mod index;
+mod near;
+mod roles;
 mod seats;
+mod shelf;
+mod slots;
+mod teams;
+mod tick;
+mod wishes;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use self::board::Board;
-use crate::id::{PlayerId, Region, TicketId};
+use self::index::Index;
+use self::tick::{Free, Tick};
+use crate::id::{Region, TicketId};
 use crate::limits::REGIONS_MAX;
 use crate::matches::MatchPlan;
 use crate::mode::GameMode;
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
 
-/// Pause between two looks at a pool whose skill windows still widen, milliseconds: with the guide's window a second
-/// is some 7 points of skill, too little to be worth a closer look.
-const WIDENING_LOOK_MS: u64 = 1_000;
-
 /// The searching tickets of one game mode. It lives across ticks, so that a tick costs what changed.
 #[derive(Debug)]
 pub struct Pool {
     mode: GameMode,
-    regions: Vec<Region>,
-    tickets: BTreeMap<TicketId, Entry>,
-    /// Tickets by player: a player of two tickets must not be planned twice.
-    players: HashMap<PlayerId, Vec<TicketId>>,
-}
-
-/// A ticket with what planning asks of it again and again.
-#[derive(Debug)]
-struct Entry {
-    ticket: Arc<Ticket>,
-    skill: f64,
-    size: u32,
-    /// Acceptable regions as bits of the pool's regions.
-    mask: u64,
-    /// The same regions, best first.
-    reaches: Vec<Reach>,
-}
-
-/// How well a ticket is placed for one region.
-#[derive(Clone, Copy, Debug)]
-struct Reach {
-    region: usize,
-    latency_ms: Option<u32>,
-    /// Place in the ticket's preference.
-    rank: usize,
-}
-
-impl Entry {
-    fn new(ticket: Arc<Ticket>, mode: &GameMode, regions: &[Region]) -> Self {
-        let mut reaches = Vec::new();
-        let fits = (1..=mode.party_players_max()).contains(&ticket.size());
-        if fits && ticket.game_mode == mode.name {
-            let accepted = |(_, region): &(usize, &Region)| ticket.accepts(mode, region);
-            let reach = |(index, region): (usize, &Region)| Reach {
-                region: index,
-                latency_ms: ticket.latency_ms(region),
-                rank: ticket
-                    .region_preference
-                    .iter()
-                    .position(|preferred| preferred == region)
-                    .unwrap_or(0),
-            };
-            reaches.extend(regions.iter().enumerate().filter(accepted).map(reach));
-        }
-        reaches.sort_by_key(|reach| (reach.latency_ms.unwrap_or(0), reach.rank, reach.region));
-        Self {
-            skill: ticket.skill(),
-            size: u32::try_from(ticket.size()).unwrap_or(u32::MAX),
-            mask: reaches
-                .iter()
-                .fold(0, |mask, reach| mask | 1 << reach.region),
-            reaches,
-            ticket,
-        }
-    }
+    index: Index,
+    /// Plans made.
+    plans: u32,
+    /// Regions with a fleet at the last plan, as bits.
+    named: u64,
 }
 
 /// Game servers that are free for this game mode now, by region. A region that is named with 0 has a fleet that could
@@ -134,48 +92,36 @@ impl Pool {
     pub fn new(mode: GameMode, mut regions: Vec<Region>) -> Self {
         regions.truncate(REGIONS_MAX);
         Self {
+            index: Index::new(&mode, regions),
             mode,
-            regions,
-            tickets: BTreeMap::new(),
-            players: HashMap::new(),
+            plans: 0,
+            named: 0,
         }
     }
 
-    /// Adds a searching ticket; replaces one with the same id.
+    /// Adds a searching ticket; replaces one with the same id. O(regions · log n).
     pub fn insert(&mut self, ticket: Arc<Ticket>) {
-        self.remove(ticket.id);
-        for player in &ticket.players {
-            let tickets = self.players.entry(player.player_id.clone()).or_default();
-            tickets.push(ticket.id);
-        }
-        self.tickets
-            .insert(ticket.id, Entry::new(ticket, &self.mode, &self.regions));
+        self.index.remove(ticket.id);
+        let fits = (1..=self.mode.party_players_max()).contains(&ticket.size());
+        let playable = fits && ticket.game_mode == self.mode.name;
+        self.index.insert(ticket, playable);
     }
 
-    /// Takes a ticket out, if it is in.
+    /// Takes a ticket out, if it is in. O(regions · log n).
     pub fn remove(&mut self, id: TicketId) -> Option<Arc<Ticket>> {
-        let entry = self.tickets.remove(&id)?;
-        for player in &entry.ticket.players {
-            if let Some(tickets) = self.players.get_mut(&player.player_id) {
-                tickets.retain(|ticket| *ticket != id);
-                if tickets.is_empty() {
-                    self.players.remove(&player.player_id);
-                }
-            }
-        }
-        Some(entry.ticket)
+        self.index.remove(id)
     }
 
-    /// Tickets.
+    /// Tickets, those set aside included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.tickets.len()
+        self.index.slots.len()
     }
 
     /// Whether nobody waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.tickets.is_empty()
+        self.len() == 0
     }
 
     /// The rules.
@@ -184,121 +130,74 @@ impl Pool {
         &self.mode
     }
 
-    /// Plans matches. Planned tickets stay in the pool until they are removed: the caller does that when the match is
-    /// committed, or when the ticket turns out to be stale.
+    /// Plans matches. Planned tickets are set aside: the caller removes them when the match is committed, and inserts
+    /// them again when it is not.
     ///
-    /// Costs O(n log n) for the order and O(players of a match) per ticket tried. Equal pools give equal plans,
-    /// whatever the order in which they came about.
-    #[must_use]
-    pub fn plan(&self, supply: &Supply, budget: Budget, now: Timestamp) -> Plan {
-        let mut board = Board::new(self, now);
-        let mut plan = Plan::default();
-        let mut free: Vec<u32> = self
-            .regions
+    /// Costs O(regions · (players of a match + log n)) for each ticket that came, whose waiting changed what it allows,
+    /// or that could play but for a server; nothing for the others. Pools of equal tickets give equal plans, whatever
+    /// the order in which they came about and whatever was planned before.
+    pub fn plan(&mut self, supply: &Supply, budget: Budget, now: Timestamp) -> Plan {
+        let regions = &self.index.regions;
+        let servers: Vec<u32> = regions
             .iter()
             .map(|region| supply.servers.get(region).copied().unwrap_or(0))
             .collect();
-        // What one match takes away may have been in another's way: again until nothing is found any more.
-        let supplied = loop {
-            let found = plan.matches.len();
-            let supplied = place(&mut board, &mut plan, &mut free, budget);
-            if plan.carry_over || plan.matches.len() == found {
-                break supplied;
-            }
+        let mask = |wanted: &dyn Fn(usize) -> bool| {
+            (0..regions.len())
+                .filter(|region| wanted(*region))
+                .fold(0, |mask, region| mask | 1_u64 << region)
         };
-        plan.next_at = self.next_at(&board, plan.carry_over);
+        let mut free = Free {
+            supplied: mask(&|region| servers[region] > 0),
+            named: mask(&|region| supply.servers.contains_key(&regions[region])),
+            servers,
+        };
+        if free.named != self.named {
+            self.named = free.named;
+            self.index.refresh_all();
+        }
+        let mut plan = Plan::default();
+        let due = self.index.take_due(now);
+        self.plans = self.next_plan();
+        Tick::new(&mut self.index, &self.mode, now, self.plans)
+            .run(due, &mut free, budget, &mut plan);
+        plan.next_at = if plan.carry_over {
+            Some(now)
+        } else {
+            self.index.next_at()
+        };
+        self.count_waiting(&free, &mut plan);
+        plan
+    }
+
+    /// Numbers come round after 2^32 plans: then no ticket may carry an old one.
+    fn next_plan(&mut self) -> u32 {
+        self.plans.checked_add(1).unwrap_or_else(|| {
+            for hot in &mut self.index.slots.hot {
+                hot.taken = 0;
+            }
+            1
+        })
+    }
+
+    fn count_waiting(&self, free: &Free, plan: &mut Plan) {
         let planned: usize = plan
             .matches
             .iter()
             .flat_map(|planned| &planned.teams)
             .map(Vec::len)
             .sum();
-        let left = count(self.tickets.len() - planned);
+        let left = count(self.index.slots.len() - planned);
         if plan.carry_over {
             plan.waiting.for_turn = left;
-        } else {
-            let named = self.mask_of(supply.servers.keys());
-            plan.waiting.for_fleet = self.outside_of(named, &board);
-            count_unplaced(&mut board, &mut plan, named & !supplied);
-            plan.waiting.for_players = left - plan.waiting.for_server - plan.waiting.for_fleet;
+            return;
         }
-        plan
-    }
-
-    fn mask_of<'a>(&self, named: impl Iterator<Item = &'a Region>) -> u64 {
-        named
-            .filter_map(|name| self.regions.iter().position(|region| region == name))
-            .fold(0, |mask, index| mask | 1 << index)
-    }
-
-    /// Unplanned tickets that accept none of the regions in `mask`.
-    fn outside_of(&self, mask: u64, board: &Board<'_>) -> u32 {
-        let outside = |ticket: &&Ticket| {
-            self.tickets
-                .get(&ticket.id)
-                .is_some_and(|entry| entry.mask != 0 && entry.mask & mask == 0)
-        };
-        count(board.free_tickets().filter(outside).count())
-    }
-
-    fn next_at(&self, board: &Board<'_>, carry_over: bool) -> Option<Timestamp> {
-        let now = board.now();
-        if carry_over {
-            return Some(now);
-        }
-        let mode = &self.mode;
-        let of = |ticket: &Ticket| {
-            let settles_at = ticket.created_at.plus_ms(mode.settle_after_ms);
-            let settles =
-                (mode.players_min < mode.players_target && settles_at > now).then_some(settles_at);
-            let widens = (mode.skill.growth_per_second > 0.0
-                && mode.skill.after_ms(ticket.waited_ms(now)) < mode.skill.max)
-                .then_some(now.plus_ms(WIDENING_LOOK_MS));
-            settles.into_iter().chain(widens).min()
-        };
-        board.free_tickets().filter_map(of).min()
-    }
-}
-
-/// Plans matches where servers are free; returns the regions (as bits) that still have one.
-fn place(board: &mut Board<'_>, plan: &mut Plan, free: &mut [u32], budget: Budget) -> u64 {
-    let mut supplied = free
-        .iter()
-        .enumerate()
-        .filter(|(_, servers)| **servers > 0)
-        .fold(0, |mask, (region, _)| mask | 1_u64 << region);
-    for anchor in board.anchors() {
-        if supplied == 0 {
-            break;
-        }
-        let Some(seating) = group::around(board, anchor, supplied) else {
-            continue;
-        };
-        if plan.matches.len() >= budget.matches_max {
-            plan.carry_over = true;
-            break;
-        }
-        let region = board.best_region(&seating, supplied);
-        free[region] -= 1;
-        if free[region] == 0 {
-            supplied &= !(1 << region);
-        }
-        plan.matches.push(board.match_plan(&seating, region));
-        board.take(&seating);
-    }
-    supplied
-}
-
-/// Counts the matches that the regions in `mask` could have if they had servers; no ticket counts twice.
-fn count_unplaced(board: &mut Board<'_>, plan: &mut Plan, mask: u64) {
-    for anchor in board.anchors() {
-        let Some(seating) = group::around(board, anchor, mask) else {
-            continue;
-        };
-        let region = board.best_region(&seating, mask);
-        *plan.unplaced.entry(board.region(region)).or_default() += 1;
-        plan.waiting.for_server += count(seating.members().count());
-        board.take(&seating);
+        let masks = self.index.masks.iter();
+        let outside = masks.filter(|(mask, _)| **mask != 0 && **mask & free.named == 0);
+        plan.waiting.for_fleet = count(outside.map(|(_, tickets)| tickets).sum());
+        plan.waiting.for_players = left
+            .saturating_sub(plan.waiting.for_server)
+            .saturating_sub(plan.waiting.for_fleet);
     }
 }
 

@@ -268,7 +268,7 @@ proptest! {
     fn i1_i6_plans_keep_every_rule_and_the_supply(
         mode in modes(), tickets in tickets(80), supply in supplies(), matches_max in 0_usize..12,
     ) {
-        let pool = pool_of(&mode, &tickets);
+        let mut pool = pool_of(&mode, &tickets);
         let plan = pool.plan(&supply, Budget { matches_max }, NOW);
         check_plan(&mode, &tickets, &supply, &plan, NOW);
         prop_assert!(plan.matches.len() <= matches_max);
@@ -283,7 +283,7 @@ proptest! {
         strangers in vec(sketches(), 0..20),
         supply in supplies(),
     ) {
-        let fresh = pool_of(&mode, &tickets);
+        let mut fresh = pool_of(&mode, &tickets);
         let mut aged = Pool::new(mode, regions());
         let strangers: Vec<_> =
             (10_000..).zip(&strangers).map(|(id, sketch)| sketch.ticket(id, NOW)).collect();
@@ -296,7 +296,6 @@ proptest! {
         }
         prop_assert_eq!(aged.len(), fresh.len());
         let plan = fresh.plan(&supply, ALL, NOW);
-        prop_assert_eq!(&fresh.plan(&supply, ALL, NOW), &plan);
         prop_assert_eq!(aged.plan(&supply, ALL, NOW), plan);
     }
 
@@ -419,11 +418,9 @@ proptest! {
             pool.remove(*id);
         }
         let before = |at: Timestamp| {
-            // A window that widens is looked at once a second: only the settle time is exact.
-            let widens = mode.skill.growth_per_second > 0.0;
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]
             let ms = (at.since_ms(NOW).saturating_sub(1) as f64 * share) as u64;
-            NOW.plus_ms(if widens { 0 } else { ms })
+            NOW.plus_ms(ms)
         };
         let until = before(plan.next_at.unwrap_or(NOW.plus_ms(3_600_000)));
         // A ticket of a player who is planned through another one comes free only when that one is taken out.

@@ -1,151 +1,357 @@
-//! Growing a group around an anchor, so that every pair of it keeps the rules of both.
+//! Groups of parties and single players around the newest of them, where more than skill, region and number decide.
 
-use super::board::{Board, Order};
-use super::seats::{self, Seating, Seats};
+use super::compiled::Compiled;
+use super::index::{Index, item};
+use super::near::{Around, Limits};
+use super::roles::RoleSeats;
+use super::seats;
+use super::teams::{self, Teams};
 
-/// Tickets that one walk looks at, at most: 16 matches full, so that one in sixteen may agree, and 256 more for small
-/// modes. Keeps a tick linear in the tickets when hardly any of them go together.
-fn looks_max(players_target: u32) -> u32 {
-    players_target.saturating_mul(16).saturating_add(256)
+/// Tickets of each side that are considered: four matches full, and some more for small modes.
+fn side_max(target: u32) -> usize {
+    4 * target as usize + 32
 }
 
-/// Tickets any two of which may play together.
-struct Group {
+/// Pause before a crowd is looked at again of which only a part could be considered, milliseconds.
+const CROWD_LOOK_MS: u64 = 1_000;
+
+/// A match that may be played.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub(super) teams: Teams,
+    pub(super) players: u32,
+    pub(super) spread: i64,
+    pub(super) oldest: u64,
+}
+
+/// In which order a walk goes away from its anchor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// The nearer side next.
+    Nearest,
+    /// Lower skill first, then higher.
+    Down,
+    /// Higher skill first, then lower.
+    Up,
+}
+
+/// A match being put together.
+struct Growing<'a> {
+    index: &'a Index,
+    now: u64,
     members: Vec<u32>,
-    /// Lowest and highest skill in it.
-    lowest: f64,
-    highest: f64,
-    /// What the windows of all of them allow.
-    low: f64,
-    high: f64,
-    /// Different labels among its requirements.
-    labels: Vec<u32>,
+    lowest: i32,
+    highest: i32,
+    players: u32,
+    room: Vec<u32>,
+    teams: Teams,
+    roles: Vec<RoleSeats>,
 }
 
-impl Group {
-    fn new(board: &Board<'_>, anchor: u32) -> Self {
-        let candidate = board.candidate(anchor);
+impl<'a> Growing<'a> {
+    fn new(index: &'a Index, anchor: u32, now: u64) -> Self {
+        let rules = &index.rules;
+        let skill = index.slots.hot(anchor).skill;
+        let roles = rules.rules.roles.as_ref().map_or_else(Vec::new, |rule| {
+            let seats = |shape: &super::compiled::Shape| RoleSeats::new(rule, shape.max);
+            rules.shapes.iter().map(seats).collect()
+        });
         Self {
-            members: vec![anchor],
-            lowest: candidate.skill(),
-            highest: candidate.skill(),
-            low: candidate.low,
-            high: candidate.high,
-            labels: vec![candidate.labels],
+            index,
+            now,
+            members: Vec::with_capacity(rules.target as usize),
+            lowest: skill,
+            highest: skill,
+            players: 0,
+            room: rules.shapes.iter().map(|shape| shape.max).collect(),
+            teams: vec![Vec::new(); rules.shapes.len()],
+            roles,
         }
     }
 
-    fn admits(&self, board: &Board<'_>, index: u32) -> bool {
-        let candidate = board.candidate(index);
-        let skill = candidate.skill();
-        let labels_agree = || {
-            self.labels.contains(&candidate.labels)
-                || self.members.iter().all(|member| {
-                    let requirements = &board.candidate(*member).ticket().requirements;
-                    requirements.agrees_with(&candidate.ticket().requirements)
-                })
-        };
-        (self.low..=self.high).contains(&skill)
-            && candidate.low <= self.lowest
-            && self.highest <= candidate.high
-            && labels_agree()
-            && !board
-                .rivals(index)
-                .iter()
-                .any(|rival| self.members.contains(rival))
+    fn spread_with(&self, skill: i32) -> i64 {
+        i64::from(self.highest.max(skill)) - i64::from(self.lowest.min(skill))
     }
 
-    fn add(&mut self, board: &Board<'_>, index: u32) {
-        let candidate = board.candidate(index);
-        self.members.push(index);
-        self.lowest = self.lowest.min(candidate.skill());
-        self.highest = self.highest.max(candidate.skill());
-        self.low = self.low.max(candidate.low);
-        self.high = self.high.min(candidate.high);
-        if !self.labels.contains(&candidate.labels) {
-            self.labels.push(candidate.labels);
+    fn tolerates(&self, slot: u32) -> bool {
+        let slots = &self.index.slots;
+        let cold = slots.cold(slot);
+        if !cold.particular && cold.wishes.is_none() {
+            return true;
         }
+        self.members.iter().all(|member| {
+            let other = slots.cold(*member);
+            let tolerant = match (&cold.wishes, &other.wishes) {
+                (Some(mine), Some(theirs)) => mine.tolerate(theirs),
+                _ => true,
+            };
+            let shares = || {
+                let has = |id| other.ticket.players.iter().any(|p| p.player_id == id);
+                cold.ticket.players.iter().any(|p| has(p.player_id.clone()))
+            };
+            tolerant
+                && cold
+                    .ticket
+                    .requirements
+                    .agrees_with(&other.ticket.requirements)
+                && !(cold.contested && other.contested && shares())
+        })
+    }
+
+    /// Seats a ticket in the fullest team that has room for it, so that large parties find room as long as possible.
+    fn seat(&mut self, slot: u32) -> bool {
+        let size = self.index.slots.hot(slot).size;
+        let mut tried = 0_u64;
+        loop {
+            let open = (0..self.room.len())
+                .filter(|team| self.room[*team] >= size && tried >> (team % 64) & 1 == 0);
+            let Some(team) = open.min_by_key(|team| self.room[*team]) else {
+                return false;
+            };
+            let seats = self.roles.get_mut(team);
+            let wishes = teams::wishes(&self.index.slots, &self.index.rules, slot, self.now);
+            if seats.is_none_or(|seats| seats.seat(wishes)) {
+                self.room[team] -= size;
+                self.teams[team].push(slot);
+                self.join(slot);
+                return true;
+            }
+            tried |= 1 << (team % 64);
+        }
+    }
+
+    fn join(&mut self, slot: u32) {
+        let hot = self.index.slots.hot(slot);
+        self.members.push(slot);
+        self.players += hot.size;
+        self.lowest = self.lowest.min(hot.skill);
+        self.highest = self.highest.max(hot.skill);
+    }
+
+    fn is_full(&self) -> bool {
+        self.room.iter().all(|room| *room == 0)
+    }
+
+    fn oldest(&self) -> u64 {
+        let created = |slot: &u32| self.index.slots.hot(*slot).created;
+        self.members.iter().map(created).min().unwrap_or(self.now)
     }
 }
 
-/// The largest match around `anchor` in the first of its regions (within `mask`) that has the largest, if there is
-/// one at all.
-///
-/// Three walks are tried: a window of skill that the anchor is in the middle, at the top or at the bottom of. Whoever
-/// is the lowest of a possible match finds it on the way up, as far as windows are equal.
-pub(super) fn around(board: &Board<'_>, anchor: u32, mask: u64) -> Option<Seating> {
-    if !board.is_free(anchor) {
+/// The largest and then narrowest match around `anchor` on the shelf of `region`, or the first moment at which there may
+/// be one.
+pub(super) fn around(
+    index: &Index,
+    around: &mut Around,
+    anchor: u32,
+    region: usize,
+    now: u64,
+    plan: u32,
+) -> Result<Group, u64> {
+    let rules = &index.rules;
+    let hot = index.slots.hot(anchor);
+    let shelf = &index.shelves[index.shelf_index(index.slots.cold(anchor).partition, region)];
+    let allowed = rules.allowance.after(now.saturating_sub(hot.since));
+    let limits = Limits {
+        reach: rules.allowance.widest(),
+        side_max: side_max(rules.target),
+        plan,
+    };
+    around.collect(&index.slots, shelf, &item(hot, anchor), limits);
+    let players = |side: &[super::near::Near]| -> u32 {
+        let within = side
+            .iter()
+            .take_while(|near| (i64::from(near.skill) - i64::from(hot.skill)).abs() <= allowed);
+        within.map(|near| index.slots.hot(near.slot).size).sum()
+    };
+    let mut best: Option<Group> = None;
+    if hot.size + players(&around.low) + players(&around.high) >= rules.players_floor() {
+        for order in [Order::Nearest, Order::Down, Order::Up] {
+            let found = grow(index, around, anchor, order, allowed, now);
+            let rank = |group: &Group| (group.players, -group.spread);
+            best = best.into_iter().chain(found).max_by_key(rank);
+            if best
+                .as_ref()
+                .is_some_and(|group| group.players == rules.target)
+            {
+                break;
+            }
+        }
+    }
+    best.ok_or_else(|| later(index, around, anchor, allowed, now))
+}
+
+/// The first moment after `now` at which anything around `anchor` is different, if nobody comes or goes.
+fn later(index: &Index, around: &Around, anchor: u32, allowed: i64, now: u64) -> u64 {
+    let rules = &index.rules;
+    let hot = index.slots.hot(anchor);
+    let wider = around
+        .next_spread(hot.skill, allowed)
+        .and_then(|spread| rules.allowance.until(spread))
+        .map(|waited| hot.since.saturating_add(waited));
+    let settled = around.next_settling(rules, hot.created, now);
+    let autofill = rules.rules.roles.as_ref().and_then(|rule| {
+        let near = around
+            .low
+            .iter()
+            .chain(&around.high)
+            .map(|near| near.created);
+        near.chain([hot.created])
+            .map(|created| created.saturating_add(rule.autofill_after_ms))
+            .filter(|at| *at > now)
+            .min()
+    });
+    let crowd = around.cut.then(|| now.saturating_add(CROWD_LOOK_MS));
+    [wider, settled, autofill, crowd]
+        .into_iter()
+        .flatten()
+        .min()
+        .unwrap_or(u64::MAX)
+}
+
+fn grow(
+    index: &Index,
+    around: &Around,
+    anchor: u32,
+    order: Order,
+    allowed: i64,
+    now: u64,
+) -> Option<Group> {
+    let rules = &index.rules;
+    let own = index.slots.hot(anchor).skill;
+    let mut growing = Growing::new(index, anchor, now);
+    if !growing.seat(anchor) {
         return None;
     }
-    let mut best: Option<Seating> = None;
-    for region in board.regions_of(anchor, mask) {
-        if board.players_near(anchor, region) < board.players_least {
-            continue;
-        }
-        for order in [Order::Nearest, Order::Down, Order::Up] {
-            let found = grow(board, anchor, region, order);
-            let players = |seating: &Option<Seating>| seating.as_ref().map_or(0, |s| s.players);
-            if players(&found) > players(&best) {
-                best = found;
-            }
-            if players(&best) == board.mode().players_target {
-                return best;
-            }
-        }
-    }
-    best
-}
-
-fn grow(board: &Board<'_>, anchor: u32, region: usize, order: Order) -> Option<Seating> {
-    let mode = board.mode();
-    let mut group = Group::new(board, anchor);
-    let mut seats = Seats::new(mode);
-    seats.seat(board.candidate(anchor).size());
     // Parties that fitted the rules and not the seats that were left, for another try at the seating.
     let mut spare = Vec::new();
     let mut spare_players = 0;
-    let mut walk = board.walk(anchor, region, order);
-    for _ in 0..looks_max(mode.players_target) {
-        // Twice a match is choice enough; without this, pairs would be collected for a hole that only a solo fills.
-        if seats.is_full() || spare_players >= 2 * mode.players_target {
-            break;
-        }
-        let Some(index) = board.step(&mut walk, group.low, group.high) else {
+    let (mut low, mut high) = (around.low.iter().peekable(), around.high.iter().peekable());
+    // Twice a match is choice enough; without this, pairs would be collected for a hole that only a solo fills.
+    while !growing.is_full() && spare_players < 2 * rules.target {
+        let below = low
+            .peek()
+            .filter(|near| growing.spread_with(near.skill) <= allowed);
+        let above = high
+            .peek()
+            .filter(|near| growing.spread_with(near.skill) <= allowed);
+        let down = match (below, above) {
+            (None, None) => break,
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (Some(below), Some(above)) => match order {
+                Order::Down => true,
+                Order::Up => false,
+                Order::Nearest => {
+                    i64::from(own) - i64::from(below.skill)
+                        <= i64::from(above.skill) - i64::from(own)
+                }
+            },
+        };
+        let Some(near) = (if down { low.next() } else { high.next() }) else {
             break;
         };
-        if !group.admits(board, index) {
+        if !growing.tolerates(near.slot) {
             continue;
         }
-        let size = board.candidate(index).size();
-        if seats.seat(size) {
-            group.add(board, index);
-        } else {
-            spare.push(index);
-            spare_players += size;
+        if !growing.seat(near.slot) {
+            spare.push(near.slot);
+            spare_players += index.slots.hot(near.slot).size;
         }
     }
-    if seats.is_full() {
-        return Some(seats::balance(board, &group.members, seats.plan()));
-    }
-    for index in spare {
-        if group.admits(board, index) {
-            group.add(board, index);
-        }
-    }
-    let settled = group.members.iter().any(|index| board.settled(*index));
-    let least = if settled {
-        mode.players_min
+    let mut group = if growing.is_full() {
+        finish(&growing, growing.teams.clone())
     } else {
-        mode.players_target
+        settle(&mut growing, &spare, allowed)?
     };
-    let sizes: Vec<u32> = group
-        .members
-        .iter()
-        .map(|index| board.candidate(*index).size())
-        .collect();
-    let plan = seats::pack(mode, &sizes, least)?;
-    let seating = seats::balance(board, &group.members, &plan);
-    let keeps_rule = seating.players == mode.players_target
-        || seating.members().any(|index| board.settled(index));
-    keeps_rule.then_some(seating)
+    teams::balance(&index.slots, rules, &mut group.teams, now);
+    is_fair(index, rules, &group).then_some(group)
+}
+
+/// A match below the target, if its oldest has waited long enough.
+fn settle(growing: &mut Growing<'_>, spare: &[u32], allowed: i64) -> Option<Group> {
+    let rules = &growing.index.rules;
+    let slots = &growing.index.slots;
+    if rules.sizes.is_empty() && spare.is_empty() {
+        return None;
+    }
+    let waited = |oldest: u64| growing.now.saturating_sub(oldest);
+    if growing.roles.is_empty() && rules.equal {
+        for slot in spare {
+            if growing.spread_with(slots.hot(*slot).skill) <= allowed && growing.tolerates(*slot) {
+                growing.join(*slot);
+            }
+        }
+        let least = rules.players_least(growing.now.saturating_sub(growing.oldest()));
+        let sizes: Vec<u32> = growing
+            .members
+            .iter()
+            .map(|slot| slots.hot(*slot).size)
+            .collect();
+        let bots = rules
+            .bots_after
+            .is_some_and(|after| growing.now.saturating_sub(growing.oldest()) >= after);
+        let teams = match seats::pack(
+            super::count(rules.shapes.len()),
+            rules.target,
+            &sizes,
+            least,
+        ) {
+            Some(plan) => seats::deal(slots, &growing.members, &plan),
+            None if bots => growing.teams.clone(),
+            None => return None,
+        };
+        let group = finish(growing, teams);
+        return (group.players >= rules.players_least(growing.now.saturating_sub(group.oldest)))
+            .then_some(group);
+    }
+    let group = finish(growing, growing.teams.clone());
+    let players = |team: &Vec<u32>| -> u32 { team.iter().map(|slot| slots.hot(*slot).size).sum() };
+    let counts: Vec<u32> = group.teams.iter().map(players).collect();
+    let parties = growing.members.iter().any(|slot| slots.hot(*slot).size > 1);
+    let least = counts.iter().min().copied().unwrap_or(0);
+    let most = counts.iter().max().copied().unwrap_or(0);
+    let bots = rules
+        .bots_after
+        .is_some_and(|after| waited(group.oldest) >= after);
+    let even = bots
+        || if rules.equal {
+            most - least <= u32::from(parties)
+        } else {
+            counts
+                .iter()
+                .zip(&rules.shapes)
+                .all(|(players, shape)| *players >= shape.min)
+        };
+    (even && group.players >= rules.players_least(waited(group.oldest))).then_some(group)
+}
+
+fn finish(growing: &Growing<'_>, teams: Teams) -> Group {
+    let slots = &growing.index.slots;
+    let hots = || teams.iter().flatten().map(|slot| slots.hot(*slot));
+    let skills = || hots().map(|hot| i64::from(hot.skill));
+    let spread = skills().max().unwrap_or(0) - skills().min().unwrap_or(0);
+    let players = hots().map(|hot| hot.size).sum();
+    let oldest = hots().map(|hot| hot.created).min().unwrap_or(growing.now);
+    Group {
+        players,
+        spread,
+        oldest,
+        teams,
+    }
+}
+
+fn is_fair(index: &Index, rules: &Compiled, group: &Group) -> bool {
+    if rules.rules.team_gap_max.is_none() && rules.rules.win_chance_max.is_none() {
+        return true;
+    }
+    let fairness = teams::fairness(&index.slots, rules, &group.teams);
+    rules
+        .rules
+        .team_gap_max
+        .is_none_or(|most| fairness.gap <= most)
+        && match (rules.rules.win_chance_max, fairness.win_chance) {
+            (Some(most), Some(chance)) => chance <= most,
+            _ => true,
+        }
 }

@@ -272,7 +272,7 @@ impl Matchmaker {
             return self.pool.plan(&supply, budget, now);
         }
         let empty = Pool::new(self.mode.clone(), Vec::new());
-        let pool = std::mem::replace(&mut self.pool, empty);
+        let mut pool = std::mem::replace(&mut self.pool, empty);
         let planned = tokio::task::spawn_blocking(move || {
             let plan = pool.plan(&supply, budget, now);
             (pool, plan)

@@ -1,0 +1,130 @@
+//! Who plays which role in a team: players are given seats one by one, and those seated before move on when that makes
+//! room (augmenting paths, after Kuhn).
+
+use super::wishes::Roles;
+use crate::rules::RoleRule;
+
+/// A seat that any role may take, where the roles are fewer than the seats.
+const ANY: u8 = u8::MAX;
+
+/// One team's seats by role.
+#[derive(Clone, Debug)]
+pub(super) struct RoleSeats {
+    seats: Vec<u8>,
+    /// Player by seat.
+    taken: Vec<Option<u8>>,
+    players: Vec<Roles>,
+}
+
+impl RoleSeats {
+    pub(super) fn new(rule: &RoleRule, team_players: u32) -> Self {
+        let mut seats: Vec<u8> = (0_u8..)
+            .zip(rule.per_team.values())
+            .flat_map(|(role, players)| std::iter::repeat_n(role, *players as usize))
+            .collect();
+        seats.resize(team_players as usize, ANY);
+        Self {
+            taken: vec![None; seats.len()],
+            seats,
+            players: Vec::new(),
+        }
+    }
+
+    /// Seats all of `party`, or nobody.
+    pub(super) fn seat(&mut self, party: impl IntoIterator<Item = Roles>) -> bool {
+        let before = (self.taken.clone(), self.players.len());
+        for player in party {
+            let number = u8::try_from(self.players.len()).unwrap_or(u8::MAX);
+            self.players.push(player);
+            let mut visited = 0_u128;
+            // The favourite first, so that only want of others' seats makes anybody take a lesser wish.
+            let favourite = player.favourite.and_then(|role| {
+                (0..self.seats.len())
+                    .find(|seat| self.seats[*seat] == role && self.taken[*seat].is_none())
+            });
+            if let Some(seat) = favourite {
+                self.taken[seat] = Some(number);
+            } else if !self.augment(number, &mut visited) {
+                self.taken = before.0;
+                self.players.truncate(before.1);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn suits(&self, player: u8, seat: usize) -> bool {
+        let role = self.seats[seat];
+        role == ANY || self.players[usize::from(player)].listed >> role & 1 == 1
+    }
+
+    fn augment(&mut self, player: u8, visited: &mut u128) -> bool {
+        for seat in 0..self.seats.len().min(128) {
+            if *visited >> seat & 1 == 1 || !self.suits(player, seat) {
+                continue;
+            }
+            *visited |= 1 << seat;
+            let free = match self.taken[seat] {
+                None => true,
+                Some(other) => self.augment(other, visited),
+            };
+            if free {
+                self.taken[seat] = Some(player);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Role of each player in the order of seating; `None` where any role was wanted.
+    pub(super) fn roles(&self) -> Vec<Option<usize>> {
+        let mut roles = vec![None; self.players.len()];
+        for (seat, player) in self.taken.iter().enumerate() {
+            if let Some(player) = player
+                && self.seats[seat] != ANY
+            {
+                roles[usize::from(*player)] = Some(usize::from(self.seats[seat]));
+            }
+        }
+        roles
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule() -> RoleRule {
+        RoleRule {
+            attribute: "roles".into(),
+            per_team: [("dps", 3), ("healer", 1), ("tank", 1)]
+                .map(|(role, seats)| (role.to_owned(), seats))
+                .into(),
+            autofill_after_ms: 30_000,
+        }
+    }
+
+    fn wants(roles: &[u8]) -> Roles {
+        Roles {
+            listed: roles.iter().fold(0, |mask, role| mask | 1 << role),
+            favourite: roles.first().copied(),
+        }
+    }
+
+    #[test]
+    fn those_who_can_do_more_make_room() {
+        let mut seats = RoleSeats::new(&rule(), 5);
+        assert!(seats.seat([wants(&[1, 2]), wants(&[0])]));
+        assert!(
+            seats.seat([wants(&[1])]),
+            "the first healer becomes the tank"
+        );
+        assert!(!seats.seat([wants(&[2])]), "there is one tank");
+        assert!(
+            !seats.seat([wants(&[0]), wants(&[1])]),
+            "a party is seated whole or not at all"
+        );
+        assert!(seats.seat([wants(&[0]), wants(&[0])]));
+        assert_eq!(seats.roles(), [Some(2), Some(0), Some(1), Some(0), Some(0)]);
+    }
+}

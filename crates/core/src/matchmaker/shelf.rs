@@ -1,0 +1,205 @@
+//! Tickets of one region in order of skill, kept in order while tickets come and go.
+
+/// Items of one chunk: 4 KiB, so that making room for one moves less than a page. A chunk splits in two at this size.
+const CHUNK_ITEMS_MAX: usize = 256;
+
+/// Neighbours that are together no larger than this become one chunk again.
+const CHUNK_ITEMS_MERGED: usize = CHUNK_ITEMS_MAX / 2;
+
+/// A ticket on the shelf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Item {
+    /// Its skill, in the pool's fixed-point units.
+    pub(super) skill: i32,
+    /// Where it is in the pool.
+    pub(super) slot: u32,
+    /// Its id as far as eight bytes tell.
+    pub(super) tie: u64,
+}
+
+impl Item {
+    const fn key(&self) -> (i32, u64) {
+        (self.skill, self.tie)
+    }
+}
+
+/// Whole ids by slot, for the rare items that agree in all that they carry.
+pub(super) trait Ids {
+    fn id(&self, slot: u32) -> u128;
+}
+
+/// A place on the shelf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    chunk: usize,
+    index: usize,
+}
+
+/// Chunks in order. Finding costs O(log n), inserting and removing O(log n + [`CHUNK_ITEMS_MAX`]).
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    chunks: Vec<Vec<Item>>,
+    /// First item of each chunk, so that a search reads one array.
+    firsts: Vec<Item>,
+    players: u64,
+}
+
+impl Shelf {
+    /// Where `item` is, or where it would be.
+    fn seek(&self, item: &Item, ids: &impl Ids) -> Result<Place, Place> {
+        let order = |other: &Item| {
+            other
+                .key()
+                .cmp(&item.key())
+                .then_with(|| ids.id(other.slot).cmp(&ids.id(item.slot)))
+        };
+        let after = self.firsts.partition_point(|first| order(first).is_le());
+        let chunk = after.saturating_sub(1);
+        let Some(items) = self.chunks.get(chunk) else {
+            return Err(Place { chunk: 0, index: 0 });
+        };
+        match items.binary_search_by(order) {
+            Ok(index) => Ok(Place { chunk, index }),
+            Err(index) => Err(Place { chunk, index }),
+        }
+    }
+
+    pub(super) fn insert(&mut self, item: Item, players: u32, ids: &impl Ids) {
+        let (Ok(place) | Err(place)) = self.seek(&item, ids);
+        self.players += u64::from(players);
+        if self.chunks.is_empty() {
+            self.chunks.push(vec![item]);
+            self.firsts.push(item);
+            return;
+        }
+        let Place { chunk, index } = place;
+        self.chunks[chunk].insert(index, item);
+        self.firsts[chunk] = self.chunks[chunk][0];
+        if self.chunks[chunk].len() > CHUNK_ITEMS_MAX {
+            // Room for what comes: half of a chunk is what a split leaves to each side.
+            let mut upper = Vec::with_capacity(CHUNK_ITEMS_MAX);
+            upper.extend(self.chunks[chunk].drain(CHUNK_ITEMS_MAX / 2..));
+            self.firsts.insert(chunk + 1, upper[0]);
+            self.chunks.insert(chunk + 1, upper);
+        }
+    }
+
+    pub(super) fn remove(&mut self, item: &Item, players: u32, ids: &impl Ids) {
+        let Ok(Place { chunk, index }) = self.seek(item, ids) else {
+            return;
+        };
+        self.players -= u64::from(players);
+        self.chunks[chunk].remove(index);
+        let len = self.chunks[chunk].len();
+        if len == 0 {
+            self.chunks.remove(chunk);
+            self.firsts.remove(chunk);
+            return;
+        }
+        self.firsts[chunk] = self.chunks[chunk][0];
+        let next = self.chunks.get(chunk + 1).map_or(usize::MAX, Vec::len);
+        if len.saturating_add(next) <= CHUNK_ITEMS_MERGED {
+            let next = self.chunks.remove(chunk + 1);
+            self.firsts.remove(chunk + 1);
+            self.chunks[chunk].extend(next);
+        }
+    }
+
+    /// Players on the shelf.
+    pub(super) const fn players(&self) -> u64 {
+        self.players
+    }
+
+    /// Where `item` is; the first place if it is not there.
+    pub(super) fn find(&self, item: &Item, ids: &impl Ids) -> Place {
+        match self.seek(item, ids) {
+            Ok(place) | Err(place) => place,
+        }
+    }
+
+    /// The next lower item.
+    pub(super) fn below(&self, place: &mut Place) -> Option<&Item> {
+        if place.index == 0 {
+            place.chunk = place.chunk.checked_sub(1)?;
+            place.index = self.chunks[place.chunk].len();
+        }
+        place.index -= 1;
+        self.chunks[place.chunk].get(place.index)
+    }
+
+    /// The next higher item.
+    pub(super) fn above(&self, place: &mut Place) -> Option<&Item> {
+        place.index += 1;
+        if place.index >= self.chunks.get(place.chunk)?.len() {
+            if place.chunk + 1 >= self.chunks.len() {
+                return None;
+            }
+            place.chunk += 1;
+            place.index = 0;
+        }
+        self.chunks[place.chunk].get(place.index)
+    }
+
+    /// Items with a skill from `low` to `high`.
+    pub(super) fn range(&self, low: i32, high: i32) -> impl Iterator<Item = &Item> {
+        let after = self.firsts.partition_point(|first| first.skill < low);
+        self.chunks[after.saturating_sub(1).min(self.chunks.len())..]
+            .iter()
+            .flatten()
+            .skip_while(move |item| item.skill < low)
+            .take_while(move |item| item.skill <= high)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    struct NoTies;
+
+    impl Ids for NoTies {
+        fn id(&self, slot: u32) -> u128 {
+            u128::from(slot)
+        }
+    }
+
+    fn item(skill: i32, slot: u32) -> Item {
+        Item {
+            skill,
+            slot,
+            tie: u64::from(slot / 2),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_shelf_is_a_sorted_list(changes in prop::collection::vec((any::<bool>(), -50_i32..50, 0_u32..40), 1..3_000)) {
+            let mut shelf = Shelf::default();
+            let mut model: Vec<Item> = Vec::new();
+            for (add, skill, slot) in changes {
+                let item = item(skill, slot);
+                let known = model.iter().position(|other| *other == item);
+                match (add, known) {
+                    (true, None) => { shelf.insert(item, 1, &NoTies); model.push(item); }
+                    (false, Some(at)) => { shelf.remove(&item, 1, &NoTies); model.swap_remove(at); }
+                    _ => {}
+                }
+            }
+            model.sort_by_key(|item| (item.skill, item.tie, item.slot));
+            let all: Vec<Item> = shelf.range(i32::MIN, i32::MAX).copied().collect();
+            prop_assert_eq!(&all, &model);
+            prop_assert_eq!(shelf.players(), model.len() as u64);
+            let middle: Vec<Item> = shelf.range(-10, 10).copied().collect();
+            let wanted: Vec<Item> = model.iter().filter(|item| item.skill.abs() <= 10).copied().collect();
+            prop_assert_eq!(middle, wanted);
+            for (at, item) in model.iter().enumerate() {
+                let mut place = shelf.find(item, &NoTies);
+                prop_assert_eq!(shelf.above(&mut place), model.get(at + 1));
+                let mut place = shelf.find(item, &NoTies);
+                prop_assert_eq!(shelf.below(&mut place), at.checked_sub(1).map(|at| &model[at]));
+            }
+        }
+    }
+}

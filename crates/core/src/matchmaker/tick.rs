@@ -1,0 +1,470 @@
+//! One plan: offers of all that are due, best first.
+
+use std::collections::BTreeMap;
+
+use super::group::{self, Group};
+use super::index::{Index, bits, item};
+use super::near::{self, Around, Limits};
+use super::teams::{self, Teams};
+use super::{Budget, Plan};
+use crate::id::{Region, TicketId};
+use crate::matches::{MatchPlan, Quality};
+use crate::mode::GameMode;
+use crate::ticket::Ticket;
+use crate::time::Timestamp;
+
+/// Offers are sorted into this many classes of cost, and each class by age. An offer that turns out dearer than when it
+/// was made moves on to its class, so that nobody takes a good match's player for a bad one.
+const CLASSES: usize = 256;
+
+/// Points of skill that a millisecond of latency is worth when one region is compared with another.
+const POINTS_PER_MS: f64 = 1.0;
+
+/// Least that a second of waiting is worth, points, where windows do not widen.
+const POINTS_PER_SECOND_MIN: f64 = 1.0;
+
+/// A match that its newest ticket offers.
+#[derive(Debug)]
+struct Offer {
+    slot: u32,
+    cost: i64,
+    since: u64,
+    id: u128,
+    region: usize,
+    players: u32,
+    /// Creation of its oldest member.
+    oldest: u64,
+    /// Its members, where finding them again is dear.
+    group: Option<Group>,
+}
+
+enum Look {
+    Offer(Offer),
+    /// Not before this moment.
+    Later(u64),
+}
+
+/// What is free in a region.
+pub(super) struct Free {
+    /// Servers by region.
+    pub(super) servers: Vec<u32>,
+    /// Regions that have one, as bits.
+    pub(super) supplied: u64,
+    /// Regions that have a fleet.
+    pub(super) named: u64,
+}
+
+/// The work of one plan.
+pub(super) struct Tick<'a> {
+    index: &'a mut Index,
+    mode: &'a GameMode,
+    around: Around,
+    now: u64,
+    /// Number of the plan: what is marked with it is taken.
+    number: u32,
+    general: bool,
+    /// Fewer servers are free than matches are offered.
+    scarce: bool,
+}
+
+impl<'a> Tick<'a> {
+    pub(super) fn new(
+        index: &'a mut Index,
+        mode: &'a GameMode,
+        now: Timestamp,
+        number: u32,
+    ) -> Self {
+        Self {
+            general: index.is_general(),
+            index,
+            mode,
+            around: Around::default(),
+            now: now.0,
+            number,
+            scarce: false,
+        }
+    }
+
+    /// Plans matches of those who are `due`, where servers are free; what cannot be placed stays due.
+    pub(super) fn run(&mut self, due: Vec<u32>, free: &mut Free, budget: Budget, plan: &mut Plan) {
+        let offers = self.offers(due, free);
+        let (servable, stuck): (Vec<Offer>, Vec<Offer>) = offers
+            .into_iter()
+            .partition(|offer| free.supplied >> offer.region & 1 == 1);
+        let mut stuck: Vec<u32> = stuck.into_iter().map(|offer| offer.slot).collect();
+        for left in self.accept(servable, free, budget, plan) {
+            stuck.push(left);
+        }
+        if plan.carry_over {
+            for slot in stuck {
+                self.index.refresh(slot);
+            }
+        } else {
+            self.count_unplaced(stuck, free, budget, plan);
+        }
+    }
+
+    /// Looks at each once; who has no match is not looked at before something changes.
+    fn offers(&mut self, mut due: Vec<u32>, free: &Free) -> Vec<Offer> {
+        due.sort_by_cached_key(|slot| {
+            let hot = self.index.slots.hot(*slot);
+            (self.index.slots.cold(*slot).partition, hot.skill, hot.id)
+        });
+        let mut offers = Vec::new();
+        for slot in due {
+            match self.look(slot, free.supplied, free.named) {
+                Look::Offer(offer) => offers.push(offer),
+                Look::Later(at) => self.index.postpone(slot, at),
+            }
+        }
+        offers
+    }
+
+    /// The best match around `slot`: in a supplied region if there is one, else in a named one.
+    fn look(&mut self, slot: u32, supplied: u64, named: u64) -> Look {
+        let mask = self.index.slots.cold(slot).mask & named;
+        let mut best: Option<Offer> = None;
+        let mut later = u64::MAX;
+        for region in bits(mask) {
+            let found = if self.general {
+                group::around(
+                    self.index,
+                    &mut self.around,
+                    slot,
+                    region,
+                    self.now,
+                    self.number,
+                )
+                .map(|group| (group.players, group.spread, group.oldest, Some(group)))
+            } else {
+                self.window(slot, region).map(|window| {
+                    (
+                        super::count(window.players()),
+                        window.spread,
+                        window.oldest,
+                        None,
+                    )
+                })
+            };
+            match found {
+                Ok((players, spread, oldest, group)) => {
+                    let cost = self.cost((slot, region), players, spread, oldest);
+                    let offer = self.offer((slot, region), players, cost, oldest, group);
+                    let served = |offer: &Offer| supplied >> offer.region & 1;
+                    let rank = |offer: &Offer| (served(offer), offer.players, -offer.cost);
+                    if best.as_ref().is_none_or(|best| rank(&offer) > rank(best)) {
+                        best = Some(offer);
+                    }
+                }
+                Err(at) => later = later.min(at),
+            }
+        }
+        best.map_or(Look::Later(later), Look::Offer)
+    }
+
+    fn window(&mut self, slot: u32, region: usize) -> Result<near::Window, u64> {
+        let index = &*self.index;
+        let hot = index.slots.hot(slot);
+        let shelf = &index.shelves[index.shelf_index(index.slots.cold(slot).partition, region)];
+        if shelf.players() < u64::from(index.rules.players_floor()) {
+            return Err(u64::MAX);
+        }
+        let limits = Limits {
+            reach: index.rules.allowance.widest(),
+            side_max: index.rules.target as usize - 1,
+            plan: self.number,
+        };
+        self.around
+            .collect(&index.slots, shelf, &item(hot, slot), limits);
+        near::window(&mut self.around, &index.rules, hot, self.now)
+    }
+
+    fn offer(
+        &self,
+        (slot, region): (u32, usize),
+        players: u32,
+        cost: i64,
+        oldest: u64,
+        group: Option<Group>,
+    ) -> Offer {
+        let hot = self.index.slots.hot(slot);
+        Offer {
+            slot,
+            cost,
+            since: hot.since,
+            id: hot.id,
+            region,
+            players,
+            oldest,
+            group,
+        }
+    }
+
+    /// Spread, less what the oldest has waited for, and the latency of the one who offers. An empty match would be as
+    /// bad as the widest.
+    fn cost(&self, (slot, region): (u32, usize), players: u32, spread: i64, oldest: u64) -> i64 {
+        let rules = &self.index.rules;
+        let allowance = &rules.allowance;
+        let missing = i64::from(rules.target - players.min(rules.target));
+        let unfilled = allowance.widest() / i64::from(rules.target.max(1)) * missing;
+        let waited = i64::try_from(self.now.saturating_sub(oldest)).unwrap_or(i64::MAX);
+        let per_second = allowance
+            .growth()
+            .max(allowance.units(POINTS_PER_SECOND_MIN));
+        let reach = &self.index.slots.cold(slot).reaches[region];
+        let latency = allowance.units(POINTS_PER_MS) * i64::from(reach.choice);
+        spread + latency + unfilled - per_second.saturating_mul(waited) / 1_000
+    }
+
+    /// Accepts offers, best first. Returns those who could play but for a server or their turn.
+    fn accept(
+        &mut self,
+        offers: Vec<Offer>,
+        free: &mut Free,
+        budget: Budget,
+        plan: &mut Plan,
+    ) -> Vec<u32> {
+        let servers: usize = free.servers.iter().map(|servers| *servers as usize).sum();
+        self.scarce = servers < offers.len();
+        let mut offers = offers;
+        if self.scarce {
+            for offer in &mut offers {
+                offer.cost = self.rank(offer);
+            }
+        }
+        let costs = || offers.iter().map(|offer| offer.cost);
+        let (Some(least), Some(most)) = (costs().min(), costs().max()) else {
+            return Vec::new();
+        };
+        let width = (most - least) / i64::try_from(CLASSES).unwrap_or(i64::MAX) + 1;
+        let class_of = |cost: i64| {
+            usize::try_from((cost - least).max(0) / width)
+                .unwrap_or(CLASSES)
+                .min(CLASSES - 1)
+        };
+        let mut classes: Vec<Vec<Offer>> = Vec::new();
+        classes.resize_with(CLASSES, Vec::new);
+        for offer in offers {
+            classes[class_of(offer.cost)].push(offer);
+        }
+        let mut stuck = Vec::new();
+        for class in 0..CLASSES {
+            let mut offers = std::mem::take(&mut classes[class]);
+            offers.sort_unstable_by_key(|offer| {
+                (
+                    offer.cost,
+                    std::cmp::Reverse(offer.players),
+                    offer.since,
+                    offer.id,
+                )
+            });
+            for mut offer in offers {
+                let slot = offer.slot;
+                if self.index.slots.hot(slot).taken == self.number {
+                    continue;
+                }
+                if plan.carry_over {
+                    stuck.push(slot);
+                    continue;
+                }
+                let whole = |group: &Group| self.is_whole(&group.teams);
+                let served = free.supplied >> offer.region & 1 == 1;
+                if !served || !offer.group.as_ref().is_some_and(whole) {
+                    match self.look(slot, free.supplied, free.named) {
+                        Look::Later(at) => {
+                            self.index.postpone(slot, at);
+                            continue;
+                        }
+                        Look::Offer(again) => offer = again,
+                    }
+                    if free.supplied >> offer.region & 1 == 0 {
+                        stuck.push(slot);
+                        continue;
+                    }
+                    offer.cost = self.rank(&offer);
+                    let now_in = class_of(offer.cost);
+                    if now_in > class {
+                        classes[now_in].push(offer);
+                        continue;
+                    }
+                }
+                if plan.matches.len() >= budget.matches_max {
+                    plan.carry_over = true;
+                    stuck.push(slot);
+                    continue;
+                }
+                self.place(offer, free, plan);
+            }
+        }
+        stuck
+    }
+
+    /// What offers are sorted by: quality, unless servers are scarce. Then whoever waits longest has the next.
+    fn rank(&self, offer: &Offer) -> i64 {
+        if self.scarce {
+            i64::try_from(offer.oldest).unwrap_or(i64::MAX)
+        } else {
+            offer.cost
+        }
+    }
+
+    fn is_whole(&self, teams: &Teams) -> bool {
+        teams
+            .iter()
+            .flatten()
+            .all(|slot| self.index.slots.hot(*slot).taken != self.number)
+    }
+
+    fn place(&mut self, offer: Offer, free: &mut Free, plan: &mut Plan) {
+        let teams = self.teams(&offer);
+        let region = self
+            .best_region(&teams, free.supplied)
+            .unwrap_or(offer.region);
+        free.servers[region] -= 1;
+        if free.servers[region] == 0 {
+            free.supplied &= !(1 << region);
+        }
+        plan.matches.push(self.match_plan(&teams, region));
+        for slot in teams.into_iter().flatten() {
+            self.index.slots.hot[slot as usize].taken = self.number;
+            if self.index.slots.cold(slot).contested {
+                self.block_rivals(slot);
+            }
+            self.index.unshelve(slot);
+        }
+    }
+
+    /// Tickets that share a player with `slot` are not planned beside it.
+    fn block_rivals(&mut self, slot: u32) {
+        let slots = &self.index.slots;
+        let players = &slots.ticket(slot).players;
+        let shares = |other: &Ticket| {
+            let ids = other.players.iter().map(|player| &player.player_id);
+            ids.into_iter()
+                .any(|id| players.iter().any(|player| player.player_id == *id))
+        };
+        let rivals: Vec<u32> = slots
+            .iter()
+            .filter(|(other, cold)| *other != slot && cold.contested && shares(&cold.ticket))
+            .map(|(other, _)| other)
+            .collect();
+        for rival in rivals {
+            self.index.slots.hot[rival as usize].taken = self.number;
+            self.index.refresh(rival);
+        }
+    }
+
+    /// The members of an offer, in their teams.
+    fn teams(&mut self, offer: &Offer) -> Teams {
+        if let Some(group) = &offer.group {
+            return group.teams.clone();
+        }
+        let Ok(window) = self.window(offer.slot, offer.region) else {
+            return vec![vec![offer.slot]];
+        };
+        let around = &self.around;
+        let near = around.low[..window.low]
+            .iter()
+            .chain(&around.high[..window.high]);
+        let members: Vec<u32> = near.map(|near| near.slot).chain([offer.slot]).collect();
+        let (slots, rules) = (&self.index.slots, &self.index.rules);
+        let mut teams = teams::deal(slots, rules, &members, super::count(members.len()));
+        teams::balance(slots, rules, &mut teams, self.now);
+        teams
+    }
+
+    /// Of the regions in `mask` that all accept, the one where they are placed best.
+    fn best_region(&self, teams: &Teams, mask: u64) -> Option<usize> {
+        let members = || {
+            teams
+                .iter()
+                .flatten()
+                .map(|slot| self.index.slots.cold(*slot))
+        };
+        let common = members().fold(mask, |mask, cold| mask & cold.mask);
+        let by_mean = self.index.rules.rules.region_by == crate::rules::RegionBy::Mean;
+        bits(common).min_by_key(|region| {
+            let choices = || members().map(|cold| u64::from(cold.reaches[*region].choice));
+            let (worst, sum) = (choices().max(), choices().sum::<u64>());
+            if by_mean {
+                (sum, worst)
+            } else {
+                (worst.unwrap_or(0), Some(sum))
+            }
+        })
+    }
+
+    fn match_plan(&self, teams: &Teams, region: usize) -> MatchPlan {
+        let slots = &self.index.slots;
+        let hots = || teams.iter().flatten().map(|slot| slots.hot(*slot));
+        let name = &self.index.regions[region];
+        let skills = || hots().map(|hot| i64::from(hot.skill));
+        let latency = |slot: &u32| slots.ticket(*slot).latency_ms(name);
+        let waits = || hots().map(|hot| self.now.saturating_sub(hot.created));
+        let ids = |team: &Vec<u32>| -> Vec<TicketId> {
+            team.iter().map(|slot| slots.ticket(*slot).id).collect()
+        };
+        let fairness = teams::fairness(slots, &self.index.rules, teams);
+        MatchPlan {
+            game_mode: self.mode.name.clone(),
+            region: name.clone(),
+            teams: teams.iter().map(ids).collect(),
+            players: hots().map(|hot| hot.size).sum(),
+            quality: Quality {
+                skill_spread: self
+                    .index
+                    .rules
+                    .allowance
+                    .points(skills().max().unwrap_or(0) - skills().min().unwrap_or(0)),
+                latency_worst_ms: teams.iter().flatten().filter_map(latency).max(),
+                wait_oldest_ms: waits().max().unwrap_or(0),
+                wait_newest_ms: waits().min().unwrap_or(0),
+                team_gap: fairness.gap,
+                win_chance: fairness.win_chance,
+            },
+        }
+    }
+
+    /// Counts the matches that could be played but for servers; no ticket counts twice. As many as a plan may have at
+    /// most: fleets do not grow by more at once.
+    fn count_unplaced(
+        &mut self,
+        mut stuck: Vec<u32>,
+        free: &Free,
+        budget: Budget,
+        plan: &mut Plan,
+    ) {
+        stuck.sort_by_cached_key(|slot| {
+            let hot = self.index.slots.hot(*slot);
+            (hot.since, hot.id)
+        });
+        let mut matches = 0;
+        let mut unplaced: BTreeMap<Region, u32> = BTreeMap::new();
+        for slot in &stuck {
+            if matches >= budget.matches_max {
+                break;
+            }
+            if self.index.slots.hot(*slot).taken == self.number {
+                continue;
+            }
+            let wanted = free.named & !free.supplied;
+            let Look::Offer(offer) = self.look(*slot, wanted, wanted) else {
+                continue;
+            };
+            let teams = self.teams(&offer);
+            let region = self.best_region(&teams, wanted).unwrap_or(offer.region);
+            *unplaced
+                .entry(self.index.regions[region].clone())
+                .or_default() += 1;
+            matches += 1;
+            for slot in teams.into_iter().flatten() {
+                self.index.slots.hot[slot as usize].taken = self.number;
+                plan.waiting.for_server += 1;
+            }
+        }
+        for slot in stuck {
+            self.index.refresh(slot);
+        }
+        plan.unplaced = unplaced;
+    }
+}
