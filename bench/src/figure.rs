@@ -44,12 +44,12 @@ impl Figure {
         }
         let mut line = format!("{:<34} {:>12.2} {:<6}", self.name, self.value, self.unit);
         if let Some((reference, what)) = self.reference {
-            write!(
-                line,
-                " reference {reference:>10.2} ({what})  ratio {:.3}",
-                self.value / reference
-            )
-            .expect("a string takes everything");
+            write!(line, " reference {reference:>10.2} ({what})")
+                .expect("a string takes everything");
+            if reference != 0.0 {
+                write!(line, "  ratio {:.3}", self.value / reference)
+                    .expect("a string takes everything");
+            }
         }
         line
     }

@@ -1,13 +1,15 @@
 //! Benchmarks of the real program: what a promise of the documentation costs on the machine they run on.
 //!
 //! `cargo xtask bench` builds and runs them. Each starts a platform of its own in a temporary directory on free ports,
-//! and stops it by SIGTERM.
+//! and stops it by SIGTERM; those of the matchmaker call the planner itself.
 
 mod arena;
+mod baseline;
 mod demo;
 mod figure;
 mod http;
 mod match_path;
+mod matchmaker;
 mod platform;
 mod process;
 mod startup;
@@ -29,6 +31,9 @@ const NAMES: [&str; 6] = [
     "demo",
     "match_path",
 ];
+
+/// All benchmarks of the matchmaker at once.
+const MATCHMAKER: &str = "matchmaker";
 
 const USAGE: &str = "takes `--only NAME` and `--output table|json`; NAME is one of";
 
@@ -55,13 +60,24 @@ fn parse(arguments: &[String]) -> Result<(Option<&str>, bool), String> {
     let mut rest = arguments.iter().map(String::as_str);
     while let Some(argument) = rest.next() {
         match (argument, rest.next()) {
-            ("--only", Some(name)) if NAMES.contains(&name) => only = Some(name),
+            ("--only", Some(name)) if all().any(|known| chosen(name, known)) => only = Some(name),
             ("--output", Some("json")) => json = true,
             ("--output", Some("table")) => json = false,
-            _ => return Err(format!("{USAGE} {}", NAMES.join(", "))),
+            _ => {
+                let names: Vec<&str> = all().chain([MATCHMAKER]).collect();
+                return Err(format!("{USAGE} {}", names.join(", ")));
+            }
         }
     }
     Ok((only, json))
+}
+
+fn all() -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter().chain(matchmaker::NAMES)
+}
+
+fn chosen(only: &str, name: &str) -> bool {
+    only == name || (only == MATCHMAKER && matchmaker::NAMES.contains(&name))
 }
 
 /// One thread drives everything: the platform under load needs the processors more than the load.
@@ -70,8 +86,8 @@ fn run(only: Option<&str>, json: bool) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    for name in NAMES {
-        if only.is_none_or(|only| only == name) {
+    for name in all() {
+        if only.is_none_or(|only| chosen(only, name)) {
             let figures = runtime.block_on(one(name));
             for figure in figures.map_err(|error| format!("{name}: {error}"))? {
                 println!("{}", figure.shown(json));
@@ -89,7 +105,7 @@ async fn one(name: &str) -> Result<Vec<Figure>, Failure> {
         "websockets" => websockets::run().await,
         "demo" => demo::run().await,
         "match_path" => match_path::run().await,
-        other => Err(format!("no benchmark is called {other}").into()),
+        other => matchmaker::run(other),
     }
 }
 
@@ -108,5 +124,7 @@ mod tests {
                 .contains("match_path")
         );
         assert!(parse(&words("--only")).is_err());
+        assert!(parse(&words("--only matchmaker")).is_ok());
+        assert!(parse(&words("--only matchmaker_w2")).is_ok());
     }
 }
