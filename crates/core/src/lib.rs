@@ -5,6 +5,7 @@
 
 pub mod event;
 pub mod fleet;
+pub mod flexmatch;
 pub mod id;
 pub mod limits;
 pub mod matches;

@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use crate::flexmatch::RuleSet;
 use crate::id::GameModeName;
 
 /// One of several different teams; equal teams need no such rule.
@@ -170,6 +172,8 @@ pub struct Rules {
     pub backfill: Backfill,
     /// The end of waiting.
     pub hard_stop: Option<HardStop>,
+    /// A `FlexMatch` rule set, which every match must keep beside the rules above; as its JSON.
+    pub rule_set: Option<Arc<RuleSet>>,
 }
 
 /// See [`Rules::performance_deviation`].
@@ -194,6 +198,7 @@ impl Default for Rules {
             acceptance: None,
             backfill: Backfill::default(),
             hard_stop: None,
+            rule_set: None,
         }
     }
 }
