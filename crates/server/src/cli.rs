@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub mod operate;
+pub mod simulate;
 #[cfg(test)]
 mod tests;
 
@@ -36,7 +37,8 @@ Exit codes:
 Examples:
   stadion demo                     the whole platform and a crowd of players, then a report
   stadion serve                    the platform, until it is told to stop
-  stadion server list              the game servers of the platform that runs here";
+  stadion server list              the game servers of the platform that runs here
+  stadion simulate                 what the rules of the game modes do to players";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -95,6 +97,9 @@ pub enum Command {
     /// Run the platform until it is told to stop
     #[command(after_help = "Example:\n  stadion serve --config stadion.yaml")]
     Serve,
+    /// Try the rules of game modes on simulated players
+    #[command(after_help = simulate::EXAMPLES)]
+    Simulate(Box<simulate::SimulateArgs>),
     /// See or change a running platform
     #[command(flatten)]
     Operate(Operate),

@@ -2,11 +2,13 @@
 
 pub mod demo;
 pub mod serve;
+pub mod simulate;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use stadion_arena::server::ServerConfig;
 use stadion_core::id::PlayerId;
@@ -20,6 +22,9 @@ use crate::keys;
 use crate::platform::{Endpoints, PlatformError};
 use crate::views::{self, CliError, OperatorClient, TOKEN_ENV};
 
+/// How long what still runs on other threads is waited for when a command is done: a file that is being read.
+const RUNTIME_MAX: Duration = Duration::from_secs(5);
+
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -31,6 +36,8 @@ enum Failure {
     Platform(#[from] PlatformError),
     #[error(transparent)]
     Cli(#[from] CliError),
+    #[error(transparent)]
+    Simulate(#[from] simulate::SimulateError),
     #[error(transparent)]
     Arena(#[from] stadion_arena::server::ServerError),
     #[error("the runtime could not be started: {0}")]
@@ -44,6 +51,7 @@ impl Failure {
             Self::Config(_) | Self::Demo(demo::DemoError::Config(_)) => 3,
             Self::Demo(demo::DemoError::Usage(_)) => 2,
             Self::Cli(error) => error.exit_code(),
+            Self::Simulate(error) => error.exit_code(),
             Self::Demo(_) | Self::Platform(_) | Self::Arena(_) | Self::Runtime(_) => 1,
         }
     }
@@ -75,8 +83,9 @@ fn dispatch(cli: Cli, env: &BTreeMap<String, String>) -> Result<ExitCode, Failur
             stadion_arena::server::run(ServerConfig::from_env()?)?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Demo(args) => Ok(runtime()?.block_on(demo::run(asked(args, global), env))?),
-        Command::Serve => Ok(runtime()?.block_on(serve::run(settings(global, env)?))?),
+        Command::Demo(args) => Ok(block_on(demo::run(asked(args, global), env))??),
+        Command::Serve => Ok(block_on(serve::run(settings(global, env)?))??),
+        Command::Simulate(args) => Ok(simulate::run(&args, global, env)?),
         Command::Operate(command) => operate(command, global, env),
         Command::Token(args) => token(&args, global, env),
         Command::Config(command) => show_config(command, global, env),
@@ -89,11 +98,15 @@ fn dispatch(cli: Cli, env: &BTreeMap<String, String>) -> Result<ExitCode, Failur
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
+/// Runs `work` to its end, and then waits at most [`RUNTIME_MAX`] for threads that still do something.
+fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(Failure::Runtime)
+        .map_err(Failure::Runtime)?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_timeout(RUNTIME_MAX);
+    Ok(done)
 }
 
 /// The settings, with what the command line says over the environment and the environment over the file.
@@ -136,7 +149,7 @@ fn operate(
     };
     let client = OperatorClient::open(&url, &data_dir, env.get(TOKEN_ENV).map(String::as_str))?;
     let mut out = std::io::stdout();
-    runtime()?.block_on(views::run(command, &client, global.output, &mut out))?;
+    block_on(views::run(command, &client, global.output, &mut out))??;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -25,6 +25,7 @@ mod tests;
 pub use client::{OperatorClient, TOKEN_ENV, TOKEN_FILE};
 use client::{encoded, with_query};
 use table::Shown;
+pub(crate) use table::render;
 
 /// Why a command failed. Each says the next step, and has an exit code.
 #[derive(Debug, thiserror::Error)]

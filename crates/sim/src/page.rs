@@ -218,7 +218,7 @@ fn groups(report: &Report) -> String {
         ),
         (
             "By skill",
-            "tenth of the players",
+            "tenth of the players: skill",
             first.measures.by_decile.iter().map(words::decile).collect(),
         ),
     ];

@@ -59,9 +59,7 @@ pub fn run_watched(
     watch: &mut dyn FnMut(Progress),
 ) -> Result<Measures, SimError> {
     world.check()?;
-    if let Some(recorded) = &world.recorded {
-        crate::population::check(world, recorded)?;
-    }
+    crate::world::check_recorded(world)?;
     let mut running = Running::new(world, make, seed);
     running.schedule_arrival();
     let mut events = 0_u64;

@@ -420,6 +420,17 @@ impl Skill {
     }
 }
 
+/// Whether the world's recorded tickets can be played back in it.
+///
+/// # Errors
+/// [`SimError::Line`] or [`SimError::World`]: the first ticket that cannot.
+pub fn check_recorded(world: &World) -> Result<(), SimError> {
+    match &world.recorded {
+        Some(recorded) => crate::population::check(world, recorded),
+        None => Ok(()),
+    }
+}
+
 fn positive(value: f64) -> bool {
     value.is_finite() && value >= 0.0
 }

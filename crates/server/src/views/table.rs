@@ -16,7 +16,8 @@ pub(super) trait Shown {
 /// Names that a cell shows of a longer list.
 const NAMES_MAX: usize = 3;
 
-fn render<const N: usize>(
+/// A table with a header.
+pub(crate) fn render<const N: usize>(
     header: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {

@@ -117,6 +117,7 @@ fn series(report: &Report, points: impl Fn(&Measures) -> Vec<(f64, f64)>) -> Vec
     runs(report)
         .map(|(class, letter, run)| Series {
             class,
+            key: letter,
             name: name(letter, run),
             points: points(&run.measures),
         })
@@ -139,7 +140,7 @@ fn curve(report: &Report, values: impl Fn(&Measures) -> Vec<f64>, frame: &Frame<
         let last = one.points.len().checked_sub(2)?;
         Some(one.points.get(last)?.0)
     });
-    let x_max = round_up(most.fold(0.0, f64::max));
+    let x_max = most.fold(0.0, f64::max).max(0.1);
     lines(&Frame { x_max, ..*frame }, &series)
 }
 
@@ -156,8 +157,8 @@ fn waits(report: &Report) -> Card {
         measures.wait_ms.0.iter().map(|ms| seconds(*ms)).collect()
     };
     Card {
-        title: "How long players wait.",
-        says: "So many per cent of those who got a match had it within so many seconds. The line further up and to the left is better.",
+        title: "How long players wait",
+        says: "So many per cent of those who got a match had it within so many seconds; the last of 100 is left out. The line further up and to the left is better.",
         svg: curve(report, values, &frame),
     }
 }
@@ -172,7 +173,7 @@ fn spreads(report: &Report) -> Card {
         y_unit: " %",
     };
     Card {
-        title: "How far apart in skill.",
+        title: "How far apart in skill",
         says: "So many per cent of the matches have at most so many points between their best and their weakest. Further up and to the left is better.",
         svg: curve(report, |measures| measures.spread.0.clone(), &frame),
     }
@@ -277,6 +278,7 @@ fn arrivals(report: &Report) -> Card {
     let points = first.map_or(Vec::new(), |run| points(&run.measures, per_minute));
     let series = [Series {
         class: "n",
+        key: "",
         name: "players who come".into(),
         points,
     }];

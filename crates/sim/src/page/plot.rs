@@ -7,12 +7,17 @@ use crate::number::len;
 
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 300.0;
-const LEFT: f64 = 58.0;
+const LEFT: f64 = 52.0;
 const RIGHT: f64 = 16.0;
-const TOP: f64 = 14.0;
+/// Room for the label of the vertical axis and the names of the series.
+const TOP: f64 = 36.0;
 const BOTTOM: f64 = 48.0;
 /// Marks of an axis, about.
 const MARKS: f64 = 5.0;
+/// Width of a character, about.
+const CHARACTER: f64 = 7.5;
+/// Added below the plot when the names of groups are too long to be level.
+const SLANT: f64 = 44.0;
 
 /// What a plot is drawn in.
 pub(super) struct Frame<'a> {
@@ -30,6 +35,8 @@ pub(super) struct Frame<'a> {
 pub(super) struct Series {
     /// Class of the page's style: `a`, `b` or `n`.
     pub(super) class: &'static str,
+    /// What it is called in the plot.
+    pub(super) key: &'static str,
     pub(super) name: String,
     pub(super) points: Vec<(f64, f64)>,
 }
@@ -77,9 +84,11 @@ fn mark(value: f64, max: f64) -> String {
     text
 }
 
-fn open(frame: &Frame<'_>) -> String {
+/// Everything but the data and the marks of the horizontal axis; `extra` is added below.
+fn open(frame: &Frame<'_>, series: &[Series], extra: f64) -> String {
     let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
+        "<svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-label=\"{}\">",
+        HEIGHT + extra,
         escape(frame.described)
     );
     for value in marks(frame.y_max) {
@@ -97,18 +106,37 @@ fn open(frame: &Frame<'_>) -> String {
             ),
         );
     }
-    let middle = (TOP + HEIGHT - BOTTOM) / 2.0;
     push(
         &mut svg,
         format_args!(
             "<text class=\"label\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\
-             <text class=\"label\" transform=\"translate(13 {middle:.1}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
+             <text class=\"label\" x=\"4\" y=\"14\">↑ {}</text>",
             (LEFT + WIDTH - RIGHT) / 2.0,
-            HEIGHT - 8.0,
+            HEIGHT + extra - 8.0,
             escape(frame.x_label),
             escape(frame.y_label)
         ),
     );
+    let mut right = WIDTH - RIGHT;
+    for one in series.iter().rev().filter(|_| series.len() > 1) {
+        push(
+            &mut svg,
+            format_args!(
+                "<text class=\"label\" x=\"{right:.1}\" y=\"14\" text-anchor=\"end\">{}</text>",
+                escape(one.key)
+            ),
+        );
+        right -= CHARACTER * len(one.key.chars().count()) + 4.0;
+        push(
+            &mut svg,
+            format_args!(
+                "<rect class=\"bar {}\" x=\"{:.1}\" y=\"4\" width=\"11\" height=\"11\" rx=\"2\"/>",
+                one.class,
+                right - 11.0
+            ),
+        );
+        right -= 26.0;
+    }
     svg
 }
 
@@ -129,7 +157,7 @@ fn axis(svg: &mut String) {
 
 /// Lines; values beyond the frame are cut off at its edge.
 pub(super) fn lines(frame: &Frame<'_>, series: &[Series]) -> String {
-    let mut svg = open(frame);
+    let mut svg = open(frame, series, 0.0);
     for value in marks(frame.x_max) {
         let x = x_of(value, frame.x_max);
         let text = mark(value, frame.x_max);
@@ -172,8 +200,10 @@ pub(super) fn bars(
     series: &[Series],
     show: impl Fn(f64) -> String,
 ) -> String {
-    let mut svg = open(frame);
     let room = (WIDTH - LEFT - RIGHT) / len(groups.len().max(1));
+    let longest = groups.iter().map(|group| group.chars().count()).max();
+    let slanted = CHARACTER * len(longest.unwrap_or(0)) > room;
+    let mut svg = open(frame, series, if slanted { SLANT } else { 0.0 });
     let bar = (room * 0.76 / len(series.len().max(1))).min(34.0);
     for (at, group) in groups.iter().enumerate() {
         let middle = LEFT + room * (len(at) + 0.5);
@@ -198,13 +228,18 @@ pub(super) fn bars(
                 ),
             );
         }
+        let y = HEIGHT - BOTTOM + 18.0;
+        let place = if slanted {
+            format!(
+                "transform=\"translate({:.1} {y:.1}) rotate(-28)\" text-anchor=\"end\"",
+                middle + 8.0
+            )
+        } else {
+            format!("x=\"{middle:.1}\" y=\"{y:.1}\" text-anchor=\"middle\"")
+        };
         push(
             &mut svg,
-            format_args!(
-                "<text class=\"mark\" x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
-                HEIGHT - BOTTOM + 18.0,
-                escape(group)
-            ),
+            format_args!("<text class=\"mark\" {place}>{}</text>", escape(group)),
         );
     }
     axis(&mut svg);

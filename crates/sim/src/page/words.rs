@@ -200,7 +200,7 @@ pub(super) fn decile(group: &Group) -> String {
         other => other.to_owned(),
     };
     match group.skill {
-        Some((low, high)) => format!("{which}: skill {low:.0} to {high:.0}"),
+        Some((low, high)) => format!("{which}: {low:.0} to {high:.0}"),
         None => which,
     }
 }
@@ -240,7 +240,10 @@ pub(super) fn rules(mode: &GameMode) -> Vec<(&'static str, String)> {
     vec![
         (
             "players wanted",
-            format!("{} in {} team(s)", mode.players_target, mode.teams),
+            match mode.teams {
+                1 => mode.players_target.to_string(),
+                teams => format!("{} in {teams} teams", mode.players_target),
+            },
         ),
         ("smaller match", smallest),
         (

@@ -1,29 +1,22 @@
 use super::*;
-
-fn print(m: &Measures) {
-    let o = &m.overall;
-    eprintln!(
-        "{} wait {:?}\n all {:?}\n spread {:?}\n win {:?}\n lat {:?}\n unacc {} {:?}",
-        m.world,
-        o.wait_ms,
-        o.wait_all_ms,
-        o.spread,
-        o.win_chance,
-        o.latency_ms,
-        o.unacceptable,
-        m.matches
-    );
-}
+use crate::report::{Report, Run};
 
 #[test]
 fn try_it() {
-    for rate in [5.0, 20.0] {
-        let world = World::reference(rate, 10, 10);
-        let started = std::time::Instant::now();
-        let m = run(&world, &crate::planner::core, 1).unwrap();
-        print(&m);
-        eprintln!("{:?}", started.elapsed());
+    let world = crate::Preset::Guide.world();
+    let a = run(&world, &crate::planner::core, 1).unwrap();
+    let mut other = world.clone();
+    for share in &mut other.modes {
+        share.mode.skill.initial = 100.0;
+        share.mode.settle_after_ms = 30_000;
     }
-    let m = run(&crate::Preset::Guide.world(), &crate::planner::core, 1).unwrap();
-    print(&m);
+    let b = run(&other, &crate::planner::core, 1).unwrap();
+    let report = Report {
+        runs: vec![
+            Run::new("built-in rules".into(), &world, a),
+            Run::new("strict.yaml".into(), &other, b),
+        ],
+        world,
+    };
+    std::fs::write("/tmp/page.html", crate::page::html(&report)).unwrap();
 }
