@@ -6,6 +6,10 @@ use crate::id::GameModeName;
 use crate::limits::PARTY_PLAYERS_MAX;
 use crate::rules::Rules;
 
+mod check;
+
+pub use self::check::{ACCEPTANCE_MS_MAX, ACCEPTANCE_MS_MIN, check_hard_stops};
+
 /// How far apart in skill two tickets may be, and how that widens while they wait. Both sides must allow the
 /// difference: the narrower window of the two decides (I6).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,10 +58,11 @@ pub struct GameMode {
 }
 
 impl GameMode {
-    /// Seats of one team at the target size.
+    /// Seats of one team at the target size; of different teams, those of the largest.
     #[must_use]
     pub fn team_players_max(&self) -> u32 {
-        self.players_target / self.teams.max(1)
+        let largest = self.rules.teams.iter().map(|team| team.players_max).max();
+        largest.unwrap_or(self.players_target / self.teams.max(1))
     }
 
     /// The largest party that can play it: a party shares a team.
@@ -67,45 +72,19 @@ impl GameMode {
             .map_or(PARTY_PLAYERS_MAX, |seats| seats.min(PARTY_PLAYERS_MAX))
     }
 
+    /// The highest latency that a player accepts after any waiting, milliseconds.
+    #[must_use]
+    pub fn latency_last_ms(&self) -> u32 {
+        let last = self.rules.latency.last();
+        last.map_or(self.latency_max_ms, |step| step.max_ms)
+    }
+
     /// Checks that the rules can be met at all.
     ///
     /// # Errors
     /// What is wrong, with the field's name first.
     pub fn check(&self) -> Result<(), String> {
-        let positive = |value: f64| value.is_finite() && value >= 0.0;
-        if self.teams == 0 {
-            return Err("teams: at least 1".into());
-        }
-        if self.players_target < self.teams || !self.players_target.is_multiple_of(self.teams) {
-            return Err(format!(
-                "players_target: {} cannot be divided into {} equal teams",
-                self.players_target, self.teams
-            ));
-        }
-        if self.players_min == 0 || self.players_min > self.players_target {
-            return Err(format!(
-                "players_min: must be 1 to players_target ({})",
-                self.players_target
-            ));
-        }
-        if self.players_min < self.teams {
-            return Err(format!(
-                "players_min: {} teams need at least {} players",
-                self.teams, self.teams
-            ));
-        }
-        if !positive(self.skill.initial)
-            || !positive(self.skill.growth_per_second)
-            || !positive(self.skill.max)
-        {
-            return Err(
-                "skill: initial, growth_per_second and max must be finite and not negative".into(),
-            );
-        }
-        if self.skill.max < self.skill.initial {
-            return Err("skill.max: must not be below skill.initial".into());
-        }
-        Ok(())
+        check::check(self)
     }
 }
 

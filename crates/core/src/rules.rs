@@ -138,7 +138,8 @@ pub enum HardStopAction {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
-    /// Different teams, in place of equal ones. Their sums are the mode's `players_min` and `players_target`.
+    /// Different teams, in place of equal ones. Together they seat the mode's `players_target`, and need at most its
+    /// smallest size.
     pub teams: Vec<TeamRule>,
     /// Smaller sizes after longer waiting, in order.
     pub sizes: Vec<SizeStep>,

@@ -287,10 +287,14 @@ impl NewTicket {
             }
         }
         check_labels(&self.requirements)?;
+        if let Some(rule_set) = &mode.rules.rule_set {
+            rule_set.check_ticket(self)?;
+        }
         if self.acceptable_regions(mode, regions).next().is_none() {
             let why = format!(
                 "no region is acceptable to every player: {} wants at most {} ms, or a region_preference",
-                mode.name, mode.latency_max_ms
+                mode.name,
+                mode.latency_last_ms()
             );
             return Err(invalid("players", why));
         }
@@ -302,9 +306,16 @@ impl NewTicket {
         mode: &'a GameMode,
         regions: &'a [Region],
     ) -> impl Iterator<Item = &'a Region> {
-        regions
-            .iter()
-            .filter(|region| accepts(&self.players, &self.region_preference, mode, region))
+        regions.iter().filter(|region| {
+            // Whoever waits may accept more later.
+            let latency_max_ms = mode.latency_last_ms();
+            accepts(
+                &self.players,
+                &self.region_preference,
+                latency_max_ms,
+                region,
+            )
+        })
     }
 
     /// The ticket that this request becomes.
@@ -425,11 +436,11 @@ fn check_labels(requirements: &Requirements) -> Result<(), InvalidTicket> {
 }
 
 /// Whether the whole party can play in `region`: preferred (when preferences are given) and measured by every player
-/// within the mode's limit (when they measured at all). A party that says nothing at all accepts nothing.
+/// within `latency_max_ms` (when they measured at all). A party that says nothing at all accepts nothing.
 fn accepts(
     players: &[TicketPlayer],
     preference: &[Region],
-    mode: &GameMode,
+    latency_max_ms: u32,
     region: &Region,
 ) -> bool {
     let preferred = preference.contains(region);
@@ -437,7 +448,7 @@ fn accepts(
         && players
             .iter()
             .all(|player| match player.latencies_ms.get(region) {
-                Some(&latency_ms) => latency_ms <= mode.latency_max_ms,
+                Some(&latency_ms) => latency_ms <= latency_max_ms,
                 None => preferred && player.latencies_ms.is_empty(),
             })
 }
@@ -470,7 +481,12 @@ impl Ticket {
     /// Whether its whole party can play in `region` under `mode`.
     #[must_use]
     pub fn accepts(&self, mode: &GameMode, region: &Region) -> bool {
-        accepts(&self.players, &self.region_preference, mode, region)
+        accepts(
+            &self.players,
+            &self.region_preference,
+            mode.latency_max_ms,
+            region,
+        )
     }
 
     /// The latency of its worst-placed player to `region`, milliseconds, if everybody measured it.

@@ -50,3 +50,236 @@ fn a_party_shares_a_team() {
         .collect();
     assert_eq!(largest, [16, 16, 12, 1, 16]);
 }
+
+fn mode(change: impl FnOnce(&mut GameMode)) -> GameMode {
+    let mut mode = guide_modes().remove(1);
+    change(&mut mode);
+    mode
+}
+
+#[test]
+fn rules_in_order_and_in_bounds_are_good() {
+    use crate::rules::*;
+    let all = mode(|m| {
+        m.rules = Rules {
+            sizes: [(10_000, 12), (30_000, 2)]
+                .map(|(after_ms, players_min)| SizeStep {
+                    after_ms,
+                    players_min,
+                })
+                .into(),
+            latency: [(5_000, 120), (20_000, 250)]
+                .map(|(after_ms, max_ms)| LatencyStep { after_ms, max_ms })
+                .into(),
+            skill_steps: [(1_000, 300.0), (2_000, 1e9)]
+                .map(|(after_ms, spread_max)| SkillStep {
+                    after_ms,
+                    spread_max,
+                })
+                .into(),
+            team_gap_max: Some(0.0),
+            win_chance_max: Some(0.55),
+            same: vec!["build".into(), "input".into()],
+            avoid: Some("avoid".into()),
+            roles: Some(RoleRule {
+                attribute: "roles".into(),
+                per_team: [("medic".into(), 4), ("soldier".into(), 12)].into(),
+                autofill_after_ms: 0,
+            }),
+            acceptance: Some(AcceptanceRule { timeout_ms: 20_000 }),
+            hard_stop: Some(HardStop {
+                after_ms: 60_000,
+                then: HardStopAction::Bots,
+            }),
+            ..Rules::default()
+        };
+    });
+    assert_eq!(all.check(), Ok(()));
+    assert_eq!(all.latency_last_ms(), 250);
+}
+
+#[test]
+fn different_teams_seat_the_target() {
+    use crate::rules::TeamRule;
+    let team = |name: &str, players_min, players_max| TeamRule {
+        name: name.into(),
+        players_min,
+        players_max,
+    };
+    let uneven = |teams: Vec<TeamRule>, count, target, least| {
+        mode(|m| {
+            m.rules.teams = teams;
+            (m.teams, m.players_target, m.players_min) = (count, target, least);
+        })
+    };
+    let both = || vec![team("hunters", 3, 5), team("monster", 1, 1)];
+    let good = uneven(both(), 2, 6, 4);
+    assert_eq!(good.check(), Ok(()));
+    assert_eq!(good.team_players_max(), 5);
+    assert_eq!(good.party_players_max(), 5);
+    for (bad, field) in [
+        (uneven(both(), 3, 6, 4), "teams: "),
+        (uneven(both(), 2, 7, 4), "players_target: "),
+        (uneven(both(), 2, 6, 3), "players_min: "),
+        (
+            uneven(vec![team("a", 2, 1)], 1, 1, 1),
+            "named_teams[0].players_min: ",
+        ),
+        (
+            uneven(vec![team("a", 0, 0)], 1, 0, 1),
+            "named_teams[0].players_max: ",
+        ),
+        (
+            uneven(vec![team("a", 1, 1), team("a", 1, 1)], 2, 2, 2),
+            "named_teams[1].name: ",
+        ),
+    ] {
+        let error = bad.check().expect_err(field);
+        assert!(error.starts_with(field), "{error}");
+    }
+}
+
+#[test]
+fn rules_that_contradict_themselves_are_named() {
+    use crate::rules::*;
+    type Change = fn(&mut GameMode);
+    const fn size(after_ms: u64, players_min: u32) -> SizeStep {
+        SizeStep {
+            after_ms,
+            players_min,
+        }
+    }
+    let cases: [(Change, &str); 20] = [
+        (
+            |m| m.rules.sizes = vec![size(9_999, 8)],
+            "sizes[0].after_ms: ",
+        ),
+        (
+            |m| m.rules.sizes = vec![size(10_000, 16)],
+            "sizes[0].players_min: ",
+        ),
+        (
+            |m| m.rules.sizes = vec![size(10_000, 1)],
+            "sizes[0].players_min: ",
+        ),
+        (
+            |m| m.rules.sizes = vec![size(10_000, 8), size(10_000, 6)],
+            "sizes[1].after_ms: ",
+        ),
+        (
+            |m| {
+                m.rules.latency = vec![LatencyStep {
+                    after_ms: 1,
+                    max_ms: 100,
+                }];
+            },
+            "latency[0].max_ms: ",
+        ),
+        (
+            |m| {
+                m.rules.skill_steps = vec![SkillStep {
+                    after_ms: 1,
+                    spread_max: f64::NAN,
+                }];
+            },
+            "skill_steps[0].spread_max: ",
+        ),
+        (
+            |m| m.rules.uncertainty_ms_per_point = -1.0,
+            "uncertainty_ms_per_point: ",
+        ),
+        (
+            |m| m.rules.performance_deviation = 0.0,
+            "performance_deviation: ",
+        ),
+        (|m| m.rules.team_gap_max = Some(-1.0), "team_gap_max: "),
+        (|m| m.rules.win_chance_max = Some(0.4), "win_chance_max: "),
+        (
+            |m| {
+                m.teams = 1;
+                m.rules.win_chance_max = Some(0.6);
+            },
+            "win_chance_max: ",
+        ),
+        (
+            |m| {
+                m.teams = 1;
+                m.rules.team_gap_max = Some(0.6);
+            },
+            "team_gap_max: ",
+        ),
+        (|m| m.rules.same = vec![String::new()], "same[0]: "),
+        (|m| m.rules.same = vec!["a".into(), "a".into()], "same[1]: "),
+        (|m| m.rules.avoid = Some("x".repeat(101)), "avoid: "),
+        (
+            |m| {
+                m.rules.roles = Some(RoleRule {
+                    attribute: "roles".into(),
+                    per_team: [("medic".into(), 4)].into(),
+                    autofill_after_ms: 0,
+                });
+            },
+            "roles.per_team: 4 seats together, and a full team has 16",
+        ),
+        (
+            |m| m.rules.acceptance = Some(AcceptanceRule { timeout_ms: 999 }),
+            "acceptance.timeout_ms: ",
+        ),
+        (
+            |m| {
+                m.rules.acceptance = Some(AcceptanceRule {
+                    timeout_ms: 600_001,
+                })
+            },
+            "acceptance.timeout_ms: ",
+        ),
+        (
+            |m| {
+                m.rules.hard_stop = Some(HardStop {
+                    after_ms: 0,
+                    then: HardStopAction::GiveUp,
+                });
+            },
+            "hard_stop.after_ms: ",
+        ),
+        (
+            |m| {
+                m.rules.hard_stop = Some(HardStop {
+                    after_ms: 1,
+                    then: HardStopAction::Mode(m.name.clone()),
+                });
+            },
+            "hard_stop.mode: ",
+        ),
+    ];
+    for (change, field) in cases {
+        let error = mode(change).check().expect_err(field);
+        assert!(error.starts_with(field), "{error}\n{field}");
+    }
+}
+
+#[test]
+fn hard_stops_lead_somewhere_and_not_back() {
+    use crate::rules::{HardStop, HardStopAction};
+    let lead = |modes: &mut Vec<GameMode>, from: usize, to: &str| {
+        modes[from].rules.hard_stop = Some(HardStop {
+            after_ms: 1,
+            then: HardStopAction::Mode(GameModeName::new(to).expect("a name")),
+        });
+    };
+    let mut modes = guide_modes();
+    lead(&mut modes, 3, "free_for_all");
+    lead(&mut modes, 4, "battle_royale");
+    assert_eq!(check_hard_stops(&modes), Ok(()));
+    lead(&mut modes, 0, "free_for_all");
+    let (place, why) = check_hard_stops(&modes).expect_err("a circle");
+    assert!(why.contains("circle"), "{place}: {why}");
+    lead(&mut modes, 0, "nowhere");
+    let (_, why) = check_hard_stops(&modes).expect_err("no such mode");
+    assert!(why.contains("no game mode"), "{why}");
+    let mut modes = guide_modes();
+    lead(&mut modes, 0, "duel");
+    let (place, why) = check_hard_stops(&modes).expect_err("a smaller mode");
+    assert_eq!(place, 0);
+    assert!(why.contains("takes at most 1"), "{why}");
+}
