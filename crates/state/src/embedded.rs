@@ -1,8 +1,8 @@
 //! State on one machine: in memory, with a durable log beside it.
 //!
-//! One thread writes. It drains the queue of commands, applies them to its own ledger, commits all their rows at once,
-//! and only then lets readers see them, answers the callers and tells the watchers. So nobody ever sees what a crash
-//! could take back, and the price of a disk flush is shared by everybody who waited.
+//! One thread writes. It drains the queue of commands, applies them to the ledger, commits all their rows at once, and
+//! only then answers the callers and tells the watchers. A reader who comes in between waits for the commit, too. So
+//! nobody ever learns what a crash could take back, and the price of a disk flush is shared by everybody who waited.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use parking_lot::RwLock;
 use stadion_core::state::{Change, StateError};
 use stadion_core::time::Timestamp;
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{broadcast, oneshot, watch};
 
 use crate::ledger::{Command, Ledger, Outcome};
 
@@ -38,8 +38,10 @@ pub const FILE_NAMES: [&str; 2] = ["journal-a", "journal-b"];
 /// 2 KiB each, so 16 MiB.
 pub const COMMANDS_MAX: usize = 8_192;
 
-/// Changes that a watcher may lag behind: ten batches of 512 commands with three changes each. 32 bytes each.
-pub const CHANGES_MAX: usize = 16_384;
+/// Commits that a watcher may lag behind: two seconds at a thousand a second. The changes of one are 32 bytes each, three
+/// per command as a rule, so this is 100 MiB if all are full and nobody listens in time; the things themselves are in the
+/// ledger anyway.
+pub const COMMITS_BEHIND_MAX: usize = 2_048;
 
 /// How the store is opened.
 #[derive(Clone)]
@@ -131,11 +133,54 @@ pub enum OpenError {
     },
 }
 
+/// The ledger with the batch that is on its way to the disk.
+struct View {
+    ledger: Ledger,
+    /// The last batch that is in it.
+    batch: u64,
+}
+
+/// What became of batches.
+#[derive(Clone, Copy, Debug)]
+struct Settled {
+    /// The last one that is durable or taken back, as all before it are.
+    batch: u64,
+    /// The last one that was taken back; 0 before there was one.
+    undone: u64,
+}
+
 /// What readers and the writer share.
 struct Shared {
-    /// What is durable (and the heartbeats, which need not be).
-    view: RwLock<Ledger>,
-    changes: broadcast::Sender<Change>,
+    view: RwLock<View>,
+    settled: watch::Sender<Settled>,
+    /// The changes of each commit.
+    changes: broadcast::Sender<Arc<[Change]>>,
+}
+
+impl Shared {
+    /// Asks the ledger, and waits until what it answered is durable.
+    async fn read<T>(&self, question: impl Fn(&Ledger) -> T) -> Result<T, StateError> {
+        loop {
+            let (answer, batch) = {
+                let view = self.view.read();
+                (question(&view.ledger), view.batch)
+            };
+            let mut settled = *self.settled.borrow();
+            if settled.batch < batch {
+                let mut watch = self.settled.subscribe();
+                let waited = watch.wait_for(|settled| settled.batch >= batch).await;
+                settled = *waited.map_err(|_| stopped())?;
+            }
+            // What was taken back is not in the view any more.
+            if settled.undone < batch {
+                return Ok(answer);
+            }
+        }
+    }
+}
+
+fn stopped() -> StateError {
+    StateError::Unavailable("the writer of the state has stopped".into())
 }
 
 /// State on one machine.
@@ -170,13 +215,17 @@ impl EmbeddedState {
             tracing::error!(%why, "the state file breaks an invariant; going on with it");
         }
         let [tickets, matches, sessions] = ledger.sizes();
-        let (changes, _) = broadcast::channel(CHANGES_MAX);
+        let (changes, _) = broadcast::channel(COMMITS_BEHIND_MAX);
         let shared = Arc::new(Shared {
-            view: RwLock::new(ledger.clone()),
+            view: RwLock::new(View { ledger, batch: 1 }),
+            settled: watch::Sender::new(Settled {
+                batch: 1,
+                undone: 0,
+            }),
             changes,
         });
         let (jobs, queue) = sync_channel(COMMANDS_MAX);
-        let writer = Writer::new(ledger, log, Arc::clone(&shared));
+        let writer = Writer::new(log, Arc::clone(&shared));
         let writer = std::thread::Builder::new()
             .name("state-writer".into())
             .spawn(move || writer.run(&queue))
@@ -202,12 +251,11 @@ impl EmbeddedState {
     /// # Errors
     /// The first thing that does not hold.
     pub fn check_invariants(&self) -> Result<(), String> {
-        self.shared.view.read().check_invariants()
+        self.shared.view.read().ledger.check_invariants()
     }
 
     /// Hands a command to the writer and waits until it is durable.
     async fn run(&self, command: Command, now: Timestamp) -> Result<Outcome, StateError> {
-        let stopped = || StateError::Unavailable("the writer of the state has stopped".into());
         let (reply, answer) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or_else(stopped)?;
         jobs.try_send(Job {

@@ -174,7 +174,8 @@ pub(crate) struct Ledger {
     meta: Meta,
     /// Rows of the mailboxes, by number.
     events: BTreeMap<u64, PlayerId>,
-    players: HashMap<PlayerId, Player>,
+    /// In boxes: a table of a million moves when it grows, and everybody waits for that.
+    players: HashMap<PlayerId, Box<Player>>,
     /// (creator, idempotency key) of every kept ticket that has one.
     keys: HashMap<(PlayerId, String), TicketId>,
     queues: HashMap<GameModeName, Queue>,
@@ -190,6 +191,8 @@ pub(crate) struct Ledger {
 pub(crate) struct Applied {
     pub(crate) outcome: Outcome,
     pub(crate) rows: Vec<Row>,
+    /// What each row was before: put in the opposite order, they take everything back.
+    pub(crate) undo: Vec<Row>,
     pub(crate) changes: Vec<Change>,
 }
 
@@ -198,12 +201,13 @@ struct Transition<'a> {
     ledger: &'a mut Ledger,
     now: Timestamp,
     rows: Vec<Row>,
+    undo: Vec<Row>,
     changes: Vec<Change>,
 }
 
 impl Transition<'_> {
     fn write(&mut self, row: Row) {
-        self.ledger.put(&row);
+        self.undo.push(self.ledger.put(&row));
         self.rows.push(row);
     }
 
@@ -266,13 +270,20 @@ impl Ledger {
             ledger: self,
             now,
             rows: Vec::new(),
+            undo: Vec::new(),
             changes: Vec::new(),
         };
         let outcome = transition.run(command)?;
-        let Transition { rows, changes, .. } = transition;
+        let Transition {
+            rows,
+            undo,
+            changes,
+            ..
+        } = transition;
         Ok(Applied {
             outcome,
             rows,
+            undo,
             changes,
         })
     }

@@ -27,6 +27,13 @@ pub(super) struct Loaded {
     pub(super) repaired: bool,
 }
 
+/// Living rows that a commit takes along.
+pub(super) struct Carried {
+    rows: Vec<Row>,
+    cursor: Option<Cursor>,
+    alive: usize,
+}
+
 /// The journal. Nobody else writes to its files while it is there.
 pub(super) struct Log {
     paths: [PathBuf; 2],
@@ -260,25 +267,34 @@ impl Log {
         self.broken
     }
 
-    /// Writes `rows` in their order; they are durable when it returns. `ledger` holds them already. After an error
-    /// nothing of them counts, once [`Self::mend`] has worked.
-    pub(super) fn commit(&mut self, rows: &[Row], ledger: &Ledger) -> Result<(), String> {
-        let mut carried = Vec::new();
-        let cursor = self.carried.map(|cursor| {
-            let most = CARRIED_MIN + CARRIED_PER_ROW * rows.len();
-            ledger.walk(cursor, most, &mut carried)
+    /// What a commit of `rows` rows has to take along.
+    pub(super) fn carry(&self, rows: usize, ledger: &Ledger) -> Carried {
+        let mut carried = Carried {
+            rows: Vec::new(),
+            cursor: self.carried,
+            alive: ledger.row_count(),
+        };
+        carried.cursor = self.carried.map(|cursor| {
+            let most = CARRIED_MIN + CARRIED_PER_ROW * rows;
+            ledger.walk(cursor, most, &mut carried.rows)
         });
-        let whole = cursor == Some(Cursor::Done);
-        self.append(rows, &carried, if whole { WHOLE } else { 0 })?;
-        self.carried = cursor;
+        carried
+    }
+
+    /// Writes `rows` in their order; they are durable when it returns. What is `carried` comes from a ledger that holds
+    /// them already. After an error nothing of them counts, once [`Self::mend`] has worked.
+    pub(super) fn commit(&mut self, rows: &[Row], carried: Carried) -> Result<(), String> {
+        let whole = carried.cursor == Some(Cursor::Done);
+        self.append(rows, &carried.rows, if whole { WHOLE } else { 0 })?;
+        self.rows += rows.len() + carried.rows.len();
+        self.carried = carried.cursor;
         if whole {
             self.carried = None;
-            self.rows = ledger.row_count();
+            self.rows = carried.alive + rows.len();
             // If it fails, the next opening passes over that file, and the next generation empties it.
             drop(self.files[1 - self.active].set_length(0));
         }
-        self.rows += rows.len();
-        if self.carried.is_none() && self.rows > 2 * ledger.row_count() + self.waste_max {
+        if self.carried.is_none() && self.rows > 2 * carried.alive + self.waste_max {
             // If it fails, the older file goes on and the next commit tries again.
             if let Err(error) = self.begin(1 - self.active, self.generation + 1) {
                 tracing::warn!(%error, "the state has to go on with the file it has");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use stadion_core::event::PlayerEvent;
 use stadion_core::id::{GameModeName, MatchId, PlayerId, ServerName, SessionId, TicketId};
 use stadion_core::limits::HEARTBEATS_PER_CALL_MAX;
@@ -51,15 +51,15 @@ impl State for EmbeddedState {
     }
 
     async fn ticket(&self, id: TicketId) -> Result<Arc<Ticket>, StateError> {
-        self.shared.view.read().ticket(id)
+        self.shared.read(|ledger| ledger.ticket(id)).await?
     }
 
     async fn tickets(&self, filter: &Filter) -> Result<Vec<Arc<Ticket>>, StateError> {
-        Ok(self.shared.view.read().tickets(filter))
+        self.shared.read(|ledger| ledger.tickets(filter)).await
     }
 
     async fn searching(&self, game_mode: &GameModeName) -> Result<Vec<Arc<Ticket>>, StateError> {
-        Ok(self.shared.view.read().searching(game_mode))
+        self.shared.read(|ledger| ledger.searching(game_mode)).await
     }
 
     async fn cancel_ticket(
@@ -127,15 +127,15 @@ impl State for EmbeddedState {
     }
 
     async fn get_match(&self, id: MatchId) -> Result<Arc<Match>, StateError> {
-        self.shared.view.read().get_match(id)
+        self.shared.read(|ledger| ledger.get_match(id)).await?
     }
 
     async fn matches(&self, filter: &Filter) -> Result<Vec<Arc<Match>>, StateError> {
-        Ok(self.shared.view.read().matches(filter))
+        self.shared.read(|ledger| ledger.matches(filter)).await
     }
 
     async fn open_matches(&self) -> Result<Vec<Arc<Match>>, StateError> {
-        Ok(self.shared.view.read().open_matches())
+        self.shared.read(|ledger| ledger.open_matches()).await
     }
 
     async fn redeem(
@@ -198,11 +198,11 @@ impl State for EmbeddedState {
     }
 
     async fn session(&self, id: SessionId) -> Result<Arc<Session>, StateError> {
-        self.shared.view.read().session(id)
+        self.shared.read(|ledger| ledger.session(id)).await?
     }
 
     async fn sessions(&self, filter: &Filter) -> Result<Vec<Arc<Session>>, StateError> {
-        Ok(self.shared.view.read().sessions(filter))
+        self.shared.read(|ledger| ledger.sessions(filter)).await
     }
 
     async fn events(
@@ -210,7 +210,9 @@ impl State for EmbeddedState {
         player_id: &PlayerId,
         after: u64,
     ) -> Result<Vec<Arc<PlayerEvent>>, StateError> {
-        Ok(self.shared.view.read().events(player_id, after))
+        self.shared
+            .read(|ledger| ledger.events(player_id, after))
+            .await
     }
 
     async fn purge(&self, fence: Fence, before: Timestamp) -> Result<usize, StateError> {
@@ -220,11 +222,15 @@ impl State for EmbeddedState {
 
     fn watch(&self) -> BoxStream<'static, Change> {
         BroadcastStream::new(self.shared.changes.subscribe())
-            .map(|change| change.unwrap_or(Change::Lagged))
+            .flat_map(|commit| {
+                let commit = commit.unwrap_or_else(|_| Arc::new([Change::Lagged]));
+                let count = commit.len();
+                stream::iter((0..count).map(move |place| commit[place].clone()))
+            })
             .boxed()
     }
 
     async fn counts(&self) -> Result<Counts, StateError> {
-        Ok(self.shared.view.read().counts())
+        self.shared.read(|ledger| ledger.counts()).await
     }
 }

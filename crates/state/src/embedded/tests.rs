@@ -57,7 +57,7 @@ fn kept(ledger: &Ledger) -> Ledger {
 }
 
 fn view(state: &EmbeddedState) -> Ledger {
-    state.shared.view.read().clone()
+    state.shared.view.read().ledger.clone()
 }
 
 fn is_unavailable(answer: &Answer) -> bool {

@@ -11,9 +11,9 @@ use stadion_core::time::Timestamp;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::Shared;
-use super::log::Log;
-use crate::ledger::{Applied, Command, Ledger, Outcome, Row};
+use super::log::{Carried, Log};
+use super::{Settled, Shared};
+use crate::ledger::{Command, Outcome, Row};
 
 /// Commands of one commit. A disk flush takes some milliseconds and a command some tens of microseconds, so more would
 /// lengthen the wait of the first without sharing the flush much better.
@@ -43,22 +43,16 @@ type Reply = (
 #[derive(Default)]
 struct Batch {
     replies: Vec<Reply>,
-    /// Everything, in order, for the readers.
+    /// What has to be written, in order.
     rows: Vec<Row>,
-    /// Where in `rows` the heartbeats are, which need not be written now.
-    beats: Vec<std::ops::Range<usize>>,
+    /// Sessions whose signs of life need not be written now.
+    beats: Vec<SessionId>,
+    /// What takes everything back, in the opposite order.
+    undo: Vec<Row>,
     changes: Vec<Change>,
 }
 
-impl Batch {
-    fn durable_rows(&self) -> usize {
-        self.rows.len() - self.beats.iter().map(ExactSizeIterator::len).sum::<usize>()
-    }
-}
-
 pub(super) struct Writer {
-    /// Ahead of what readers see by the batch under way.
-    ledger: Ledger,
     log: Log,
     shared: Arc<Shared>,
     /// Sessions whose sign of life is not in the file.
@@ -68,9 +62,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(ledger: Ledger, log: Log, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(log: Log, shared: Arc<Shared>) -> Self {
         Self {
-            ledger,
             log,
             shared,
             beating: BTreeSet::new(),
@@ -117,78 +110,80 @@ impl Writer {
                 answer(job.reply, Err(error.clone()));
             }
         }
-        let batch = self.apply(jobs);
+        let (batch, number, carried) = self.apply(jobs);
         let mut written = Ok(());
-        if batch.durable_rows() > 0 {
-            let mut rows = batch.rows.clone();
-            for range in batch.beats.iter().rev() {
-                rows.drain(range.clone());
-            }
-            written = self.log.commit(&rows, &self.ledger);
+        if !batch.rows.is_empty() {
+            written = self.log.commit(&batch.rows, carried);
         }
         match written {
-            Ok(()) => self.publish(batch),
-            Err(why) => self.give_up(batch, &why),
+            Ok(()) => self.publish(batch, number),
+            Err(why) => self.give_up(batch, number, &why),
         }
     }
 
-    fn apply(&mut self, jobs: Vec<Job>) -> Batch {
+    fn apply(&self, jobs: Vec<Job>) -> (Batch, u64, Carried) {
         let mut batch = Batch::default();
+        let mut view = self.shared.view.write();
         for job in jobs {
             let beats = matches!(job.command, Command::Heartbeats { .. });
-            let result = self.ledger.apply(job.command, job.now).map(|applied| {
-                let Applied {
-                    outcome,
-                    rows,
-                    changes,
-                } = applied;
+            let applied = view.ledger.apply(job.command, job.now);
+            let result = applied.map(|applied| {
                 if beats {
-                    batch
-                        .beats
-                        .push(batch.rows.len()..batch.rows.len() + rows.len());
+                    let sessions = applied.rows.iter().filter_map(|row| match row {
+                        Row::Session(id, _) => Some(*id),
+                        _ => None,
+                    });
+                    batch.beats.extend(sessions);
+                } else {
+                    batch.rows.extend(applied.rows);
                 }
-                batch.rows.extend(rows);
-                batch.changes.extend(changes);
-                outcome
+                batch.undo.extend(applied.undo);
+                batch.changes.extend(applied.changes);
+                applied.outcome
             });
             batch.replies.push((job.reply, result));
         }
-        batch
+        // Signs of life alone are seen at once.
+        if !batch.rows.is_empty() {
+            view.batch += 1;
+        }
+        let carried = self.log.carry(batch.rows.len(), &view.ledger);
+        (batch, view.batch, carried)
     }
 
     /// The batch is durable: readers first, so that whoever has an answer also reads it.
-    fn publish(&mut self, batch: Batch) {
-        {
-            let mut view = self.shared.view.write();
-            for row in &batch.rows {
-                view.put(row);
-            }
-        }
-        for row in batch.beats.into_iter().flat_map(|range| &batch.rows[range]) {
-            if let Row::Session(id, Some(_)) = row {
-                self.beating.insert(*id);
-            }
-        }
+    fn publish(&mut self, batch: Batch, number: u64) {
+        self.shared
+            .settled
+            .send_modify(|settled| settled.batch = number);
+        self.beating.extend(batch.beats);
         if !self.beating.is_empty() && self.flush_at.is_none() {
             self.flush_at = Some(Instant::now() + HEARTBEATS_FLUSH);
         }
         for (reply, result) in batch.replies {
             answer(reply, result);
         }
-        for change in batch.changes {
-            self.tell(change);
+        if !batch.changes.is_empty() {
+            // Nobody listening is no error.
+            drop(self.shared.changes.send(batch.changes.into()));
         }
     }
 
-    fn tell(&self, change: Change) {
-        // Nobody listening is no error.
-        drop(self.shared.changes.send(change));
-    }
-
-    /// The batch is not durable: back to what readers see. The journal forgets it before anything else is written.
-    fn give_up(&mut self, batch: Batch, why: &str) {
-        tracing::error!(%why, commands = batch.replies.len(), "the state file could not be written");
-        self.ledger = self.shared.view.read().clone();
+    /// The batch is not durable: it is taken back. The journal forgets it before anything else is written.
+    fn give_up(&mut self, batch: Batch, number: u64, why: &str) {
+        tracing::error!(%why, commands = batch.replies.len(), "the state could not be written");
+        {
+            let mut view = self.shared.view.write();
+            for row in batch.undo.iter().rev() {
+                view.ledger.put(row);
+            }
+            // What is read from now on is durable.
+            view.batch += 1;
+            self.shared.settled.send_replace(Settled {
+                batch: view.batch,
+                undone: number,
+            });
+        }
         for (reply, _) in batch.replies {
             answer(reply, Err(unavailable(why)));
         }
@@ -217,12 +212,15 @@ impl Writer {
             .ensure_whole()
             .map_err(|e| e.to_string())
             .and_then(|()| {
+                let view = self.shared.view.read();
                 let beating = self.beating.iter();
                 let rows: Vec<Row> = beating
-                    .filter_map(|id| self.ledger.session(*id).ok())
+                    .filter_map(|id| view.ledger.session(*id).ok())
                     .map(|session| Row::Session(session.id, Some(session)))
                     .collect();
-                self.log.commit(&rows, &self.ledger)
+                let carried = self.log.carry(rows.len(), &view.ledger);
+                drop(view);
+                self.log.commit(&rows, carried)
             });
         match written {
             Ok(()) => self.beating.clear(),
@@ -235,7 +233,7 @@ impl Writer {
 }
 
 fn unavailable(why: &str) -> StateError {
-    StateError::Unavailable(format!("the state file could not be written: {why}"))
+    StateError::Unavailable(format!("the state could not be written: {why}"))
 }
 
 fn answer(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use stadion_core::event::PlayerEvent;
 use stadion_core::id::{MatchId, PlayerId, SessionId, TicketId};
 use stadion_core::matches::Match;
 use stadion_core::session::Session;
@@ -35,31 +36,38 @@ impl Player {
 }
 
 impl Ledger {
-    /// Takes over one row.
-    pub(crate) fn put(&mut self, row: &Row) {
+    /// Takes over one row; the row that takes this back.
+    pub(crate) fn put(&mut self, row: &Row) -> Row {
         match row {
-            Row::Ticket(id, stored) => self.put_ticket(*id, stored.clone()),
-            Row::Match(id, game) => self.put_match(*id, game.clone()),
-            Row::Session(id, session) => self.put_session(*id, session.clone()),
+            Row::Ticket(id, stored) => Row::Ticket(*id, self.put_ticket(*id, stored.clone())),
+            Row::Match(id, game) => Row::Match(*id, self.put_match(*id, game.clone())),
+            Row::Session(id, session) => Row::Session(*id, self.put_session(*id, session.clone())),
             Row::Event(row, event) => {
-                self.events.insert(*row, event.player_id.clone());
-                let player = self.players.entry(event.player_id.clone()).or_default();
-                let mailbox = &mut player.mailbox;
-                if mailbox.is_empty() {
-                    mailbox.reserve_exact(1);
-                }
-                // Nearly always the last one. A journal may hold a row twice, the second time out of its order.
-                if let Err(place) = mailbox.binary_search_by_key(row, |(kept, _)| *kept) {
-                    mailbox.insert(place, (*row, Arc::clone(event)));
-                }
+                self.put_event(*row, event);
+                Row::EventGone(*row, event.player_id.clone())
             }
             Row::EventGone(row, player_id) => {
+                let old = self.event_row(*row, player_id);
                 self.events.remove(row);
                 self.with_player(player_id, |player| {
                     player.mailbox.retain(|(kept, _)| kept != row);
                 });
+                old.unwrap_or_else(|| Row::EventGone(*row, player_id.clone()))
             }
-            Row::Meta(meta) => self.meta = meta.clone(),
+            Row::Meta(meta) => Row::Meta(std::mem::replace(&mut self.meta, meta.clone())),
+        }
+    }
+
+    fn put_event(&mut self, row: u64, event: &Arc<PlayerEvent>) {
+        self.events.insert(row, event.player_id.clone());
+        let player = self.players.entry(event.player_id.clone()).or_default();
+        let mailbox = &mut player.mailbox;
+        if mailbox.is_empty() {
+            mailbox.reserve_exact(1);
+        }
+        // Nearly always the last one. A journal may hold a row twice, the second time out of its order.
+        if let Err(place) = mailbox.binary_search_by_key(&row, |(kept, _)| *kept) {
+            mailbox.insert(place, (row, Arc::clone(event)));
         }
     }
 
@@ -72,12 +80,16 @@ impl Ledger {
         }
     }
 
-    fn put_ticket(&mut self, id: TicketId, stored: Option<Stored>) {
-        if let Some(old) = self.tickets.remove(&id) {
-            self.unindex_ticket(&old, stored.is_none());
+    fn put_ticket(&mut self, id: TicketId, stored: Option<Stored>) -> Option<Stored> {
+        let old = match &stored {
+            Some(stored) => self.tickets.insert(id, stored.clone()),
+            None => self.tickets.remove(&id),
+        };
+        if let Some(old) = &old {
+            self.unindex_ticket(old, stored.is_none());
         }
         let Some(stored) = stored else {
-            return;
+            return old;
         };
         let ticket = &stored.ticket;
         let searching = ticket.state == TicketState::Searching;
@@ -98,7 +110,7 @@ impl Ledger {
         if let Some(key) = &stored.idempotency {
             self.keys.insert((key.creator.clone(), key.key.clone()), id);
         }
-        self.tickets.insert(id, stored);
+        old
     }
 
     fn unindex_ticket(&mut self, old: &Stored, gone: bool) {
@@ -125,8 +137,9 @@ impl Ledger {
         }
     }
 
-    fn put_match(&mut self, id: MatchId, game: Option<Arc<Match>>) {
-        if let Some(old) = self.matches.remove(&id) {
+    fn put_match(&mut self, id: MatchId, game: Option<Arc<Match>>) -> Option<Arc<Match>> {
+        let old = self.matches.remove(&id);
+        if let Some(old) = &old {
             self.open_matches.remove(&id);
             for seat in &old.players {
                 self.with_player(&seat.player_id, |player| {
@@ -140,7 +153,7 @@ impl Ledger {
             }
         }
         let Some(game) = game else {
-            return;
+            return old;
         };
         let open = game.state.is_open();
         for seat in &game.players {
@@ -154,10 +167,16 @@ impl Ledger {
             self.open_matches.insert(id);
         }
         self.matches.insert(id, game);
+        old
     }
 
-    fn put_session(&mut self, id: SessionId, session: Option<Arc<Session>>) {
-        if let Some(old) = self.sessions.remove(&id) {
+    fn put_session(
+        &mut self,
+        id: SessionId,
+        session: Option<Arc<Session>>,
+    ) -> Option<Arc<Session>> {
+        let old = self.sessions.remove(&id);
+        if let Some(old) = &old {
             self.live_sessions.remove(&id);
             if let Some(live) = self.live_on.get_mut(&old.server) {
                 live.remove(&id);
@@ -176,7 +195,7 @@ impl Ledger {
             }
         }
         let Some(session) = session else {
-            return;
+            return old;
         };
         insert(
             &mut self
@@ -195,5 +214,6 @@ impl Ledger {
                 .insert(id);
         }
         self.sessions.insert(id, session);
+        old
     }
 }

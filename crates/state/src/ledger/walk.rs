@@ -91,7 +91,7 @@ impl Ledger {
         }
     }
 
-    fn event_row(&self, row: u64, player: &PlayerId) -> Option<Row> {
+    pub(super) fn event_row(&self, row: u64, player: &PlayerId) -> Option<Row> {
         let mailbox = &self.players.get(player)?.mailbox;
         let place = mailbox.binary_search_by_key(&row, |(number, _)| *number);
         let (_, event) = mailbox.get(place.ok()?)?;
