@@ -4,6 +4,7 @@ mod edges;
 mod error;
 mod loops;
 mod observe;
+mod stop;
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
@@ -13,7 +14,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use stadion_core::fleet::{Fleet, FleetSpec};
-use stadion_core::matches::{MatchEnd, MatchState};
 use stadion_core::state::State;
 use stadion_core::time::Clock;
 use stadion_fleet::local::{LocalConfig, LocalFleet, Timing};
@@ -30,6 +30,7 @@ use crate::metrics::Metrics;
 use crate::report::{self, Report};
 
 pub use error::PlatformError;
+pub use stop::STOP_MAX;
 
 /// Ports of the local SDK servers: below the kernel's ephemeral range (`ip_local_port_range`, from 32,768) and above
 /// the guide's game ports, two thousand for at most a thousand game servers.
@@ -88,6 +89,8 @@ pub struct Platform {
     settings: Arc<Settings>,
     gateway: stadion_gateway::Gateway,
     tasks: JoinSet<&'static str>,
+    /// The names of the tasks.
+    running: Vec<&'static str>,
     /// What makes matches ends first; then what keeps house, which sees live matches end; then the edges and the fleet.
     matching: CancellationToken,
     upkeep: CancellationToken,
@@ -154,6 +157,7 @@ pub async fn start(settings: Settings) -> Result<Platform, PlatformError> {
         settings,
         gateway: gateway.clone(),
         tasks: JoinSet::new(),
+        running: Vec::new(),
         matching: CancellationToken::new(),
         upkeep: CancellationToken::new(),
         edges: CancellationToken::new(),
@@ -285,6 +289,7 @@ async fn open_fleet(
 
 impl Platform {
     fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.running.push(name);
         self.tasks.spawn(async move {
             task.await;
             name
@@ -347,55 +352,6 @@ impl Platform {
                 why: error.to_string(),
             },
             None => PlatformError::Died { name: "everything" },
-        }
-    }
-
-    /// Stops in order: no new tickets and matches, then up to `drain` for the live matches to end by themselves (or
-    /// until `hurry`), then the game servers, then the edges.
-    pub async fn stop(mut self, drain: Duration, hurry: impl Future<Output = ()>) {
-        self.gateway.drain();
-        self.matching.cancel();
-        let drained = async {
-            while self
-                .parts
-                .state
-                .counts()
-                .await
-                .is_ok_and(|counts| counts.matches_open > 0)
-            {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        };
-        tokio::select! {
-            () = drained => {}
-            () = tokio::time::sleep(drain) => tracing::warn!("live matches did not end in time and are cut off"),
-            () = hurry => {}
-        }
-        self.upkeep.cancel();
-        self.cut_off().await;
-        if let Err(error) = self.local.end_all().await {
-            tracing::warn!(%error, "game servers may go on running");
-        }
-        self.edges.cancel();
-        self.servers.cancel();
-        while self.tasks.join_next().await.is_some() {}
-        drop(std::fs::remove_file(
-            self.settings.data_dir.join(ENDPOINTS_FILE),
-        ));
-    }
-
-    /// Ends the matches that are still live, so that their players are told while there is an edge to tell them.
-    async fn cut_off(&self) {
-        let open = self.parts.state.open_matches().await.unwrap_or_default();
-        for live in open.iter().filter(|open| open.state == MatchState::Live) {
-            let now = self.parts.clock.now();
-            let ended = self
-                .parts
-                .state
-                .end_match(live.id, MatchEnd::Operator, None, now);
-            if let Err(error) = ended.await {
-                tracing::warn!(match_id = %live.id, %error, "a live match could not be ended");
-            }
         }
     }
 

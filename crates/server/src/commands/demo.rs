@@ -18,7 +18,7 @@ use crate::clock::SystemClock;
 use crate::config::settings::PlayerAuth;
 use crate::config::written::FleetKind;
 use crate::config::{ConfigError, Settings};
-use crate::platform::{self, Platform, PlatformError};
+use crate::platform::{self, Platform, PlatformError, STOP_MAX};
 use crate::report::Report;
 use crate::{keys, limits, logging};
 
@@ -31,6 +31,14 @@ macro_rules! say {
 pub const DEMO_YAML: &str = include_str!("demo.yaml");
 /// Time after `--duration` in which matches that are being played may end.
 const DRAIN: Duration = Duration::from_secs(20);
+/// How long the players then need at most to leave, when every call of theirs lasts as long as it may: a ticket is
+/// taken back in three calls of 10 s with pauses of 3 s, a seat that was on its way is waited for for 5 s, and left by
+/// a call of 10 s.
+const LEAVE_MAX: Duration = Duration::from_secs(60);
+/// What the end of a demo takes at most after `--duration`; it takes moments unless something is wrong.
+pub const END_MAX: Duration = Duration::from_secs(
+    DRAIN.as_secs() + LEAVE_MAX.as_secs() + STOP_MAX.as_secs() + super::RUNTIME_MAX.as_secs(),
+);
 /// Pause between two lines of progress on a terminal, and where there is none.
 const PROGRESS_PERIOD: Duration = Duration::from_millis(500);
 const PROGRESS_PERIOD_PLAIN: Duration = Duration::from_secs(5);
@@ -212,17 +220,25 @@ pub async fn run(demo: Demo, env: &BTreeMap<String, String>) -> Result<ExitCode,
     let playing = {
         let (swarm, stop, stopped) = (swarm.clone(), stop.clone(), stopped.clone());
         tokio::spawn(async move {
-            let result = swarm.run(stop).await;
-            stopped.cancel();
-            result
+            // Even when a player's fault ends it.
+            let _stopped = stopped.drop_guard();
+            swarm.run(stop).await
         })
     };
-    let watched = watch(&demo, &mut platform, &swarm, &mut stops, &stop, &stopped).await?;
-    let players = playing.await.map_err(|error| PlatformError::Panicked {
-        why: error.to_string(),
-    })??;
-    platform.stop(Duration::ZERO, std::future::ready(())).await;
-    let Watched { report, waiting } = watched;
+    let watched = watch(&demo, &mut platform, &swarm, &mut stops, &stop, &stopped).await;
+    if !stopped.is_cancelled() {
+        playing.abort();
+    }
+    let players = match playing.await {
+        Err(error) if error.is_cancelled() => Ok(swarm.stats()),
+        Err(error) => Err(PlatformError::Panicked {
+            why: error.to_string(),
+        }),
+        Ok(Ok(stats)) => Ok(stats),
+        Ok(Err(error)) => return Err(error.into()),
+    };
+    let ended = platform.stop(Duration::ZERO, std::future::ready(())).await;
+    let (Watched { report, waiting }, players) = (watched?, players?);
     print_report(&report, &players, &waiting);
     if let Some(path) = &demo.report {
         let written = Written {
@@ -238,6 +254,7 @@ pub async fn run(demo: Demo, env: &BTreeMap<String, String>) -> Result<ExitCode,
         std::fs::write(path, text + "\n").map_err(failed)?;
         say!("\nThe report as JSON: {}", path.display());
     }
+    ended?;
     if !demo.keep_data {
         drop(std::fs::remove_dir_all(&data_dir));
     }
@@ -288,7 +305,8 @@ async fn watch(
     });
     let started = tokio::time::Instant::now();
     let closing = tokio::time::sleep(demo.duration);
-    tokio::pin!(closing);
+    let overdue = tokio::time::sleep(demo.duration + DRAIN + LEAVE_MAX);
+    tokio::pin!(closing, overdue);
     let mut report = None;
     let mut waiting = BTreeMap::new();
     loop {
@@ -300,6 +318,7 @@ async fn watch(
                 }
                 say(terminal, "ending: players leave");
                 stop.cancel();
+                overdue.as_mut().reset(tokio::time::Instant::now() + LEAVE_MAX);
             }
             () = &mut closing, if report.is_none() => report = Some(platform.report().await?),
             _ = progress.tick() => {
@@ -308,6 +327,11 @@ async fn watch(
                     waiting.clone_from(&now.matchmaking.waiting);
                 }
                 say(terminal, &line(started.elapsed(), &now, &swarm.stats()));
+            }
+            () = &mut overdue => {
+                let SwarmStats { searching, playing, .. } = swarm.stats();
+                tracing::error!(searching, playing, "the players did not leave in time");
+                break;
             }
             error = platform.died() => return Err(error.into()),
         }

@@ -79,7 +79,7 @@ pub async fn run(settings: Settings) -> Result<ExitCode, PlatformError> {
         error = platform.died() => return Err(error),
     }
     tracing::info!(timeout = ?drain, "stopping: no new tickets, live matches may end; once more to stop at once");
-    platform.stop(drain, stops.next()).await;
+    platform.stop(drain, stops.next()).await?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

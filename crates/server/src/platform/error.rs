@@ -83,6 +83,12 @@ pub enum PlatformError {
         /// Which.
         name: &'static str,
     },
+    /// The platform is ended, and not all of it ended in its time.
+    #[error("the end was cut short; these did not end in time: {what}")]
+    Unfinished {
+        /// What was waited for.
+        what: String,
+    },
     /// A part broke a promise to itself.
     #[error("a part of the platform failed: {why}")]
     Panicked {

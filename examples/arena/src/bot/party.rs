@@ -133,6 +133,8 @@ impl Party {
             }
         }
         self.stop.cancel();
+        // Nobody listens any more, and a player who has news must not wait for that.
+        self.notes.close();
         while self.members.join_next().await.is_some() {}
     }
 
