@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::fleet::{Bounds, GameServer, GameServerState};
 use crate::time::Timestamp;
 
+/// Sizes of a fleet that are tried for unrest: at 10,000 servers, rounding moves a share by less than 0.0001.
+const UNREST_SIZES_MAX: u32 = 10_000;
+
 /// The guide's rule with its numbers as defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScalingRules {
@@ -137,6 +140,68 @@ pub fn plan(
     } else {
         None
     }
+}
+
+/// Two changes by share that undo each other while nobody comes or goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unrest {
+    /// Servers at first.
+    pub replicas: u32,
+    /// How many of them are in use, all the time.
+    pub in_use: u32,
+    /// Servers after the first change.
+    pub then: u32,
+}
+
+/// The smallest fleet within `bounds` that would change by share and, with the same servers in use, change back at its
+/// next look.
+///
+/// Of `r` servers at least ⌊up·r⌋+1 are in use when it grows, to `r`+⌈`r`/2⌉; it shrinks again unless that many are
+/// at least down·(`r`+⌈`r`/2⌉). At most ⌈down·r⌉-1 are in use when it shrinks, to `r`-⌈`r`/5⌉; it grows again unless
+/// that many are at most up·(`r`-⌈`r`/5⌉). One server doubles and two halve, so down ≤ up/2 is rest for every fleet; a
+/// large one grows by half exactly, so down ≤ up·2/3 is needed; in between it depends on sizes and buffer.
+#[must_use]
+pub fn unrest(rules: &ScalingRules, bounds: Bounds) -> Option<Unrest> {
+    let now = Timestamp(0);
+    let by_share = |replicas: u32, in_use: u32| {
+        let size = FleetSize {
+            replicas,
+            ready: replicas.saturating_sub(in_use),
+            in_use,
+            starting: 0,
+        };
+        plan(rules, bounds, size, 0, None, now)
+            .filter(|plan| matches!(plan.reason, ScaleReason::Busy | ScaleReason::Idle))
+    };
+    let undone = |replicas: u32, in_use: u32| {
+        let first = by_share(replicas, in_use)?;
+        let second = by_share(first.replicas, in_use)?;
+        (second.reason != first.reason).then_some(Unrest {
+            replicas,
+            in_use,
+            then: first.replicas,
+        })
+    };
+    let largest = bounds.min_replicas.saturating_add(UNREST_SIZES_MAX);
+    (bounds.min_replicas..=bounds.max_replicas.min(largest)).find_map(|replicas| {
+        // Fewer in use make a shrinking likelier, and more a growing: only the numbers next to the thresholds matter.
+        let share = |threshold: f64| threshold * f64::from(replicas);
+        let least = to_u32(share(rules.scale_up_threshold)).saturating_add(1);
+        let most = to_u32(share(rules.scale_down_threshold).ceil()).saturating_sub(1);
+        [least, most]
+            .into_iter()
+            .filter(|in_use| *in_use <= replicas)
+            .find_map(|in_use| undone(replicas, in_use))
+    })
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a number of servers, and `as` saturates"
+)]
+const fn to_u32(number: f64) -> u32 {
+    number as u32
 }
 
 /// The servers to take away when `surplus` are too many: Ready ones only, oldest first (I8).

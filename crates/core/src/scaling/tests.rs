@@ -134,6 +134,32 @@ fn i8_surplus_is_ready_and_oldest_first() {
     assert!(names(0).is_empty());
 }
 
+#[test]
+fn thresholds_that_are_too_close_are_found() {
+    let found = |up, down, bounds| {
+        let rules = ScalingRules {
+            scale_up_threshold: up,
+            scale_down_threshold: down,
+            cooldown_ms: 0,
+        };
+        unrest(&rules, bounds).map(|u| (u.replicas, u.in_use, u.then))
+    };
+    assert_eq!(found(0.8, 0.3, bounds(0, 1_000, 0)), None);
+    // Half is low enough whatever the size; two thirds only without rounding.
+    assert_eq!(found(0.8, 0.4, bounds(0, 1_000, 0)), None);
+    assert_eq!(found(0.6, 0.4, bounds(0, 1_000, 0)), None);
+    assert_eq!(found(0.65, 0.42, bounds(0, 1_000, 0)), Some((3, 2, 5)));
+    assert_eq!(found(0.65, 0.42, bounds(12, 20, 0)), None);
+    assert_eq!(
+        found(0.6, 0.41, bounds(100, 1_000, 0)),
+        Some((100, 61, 150))
+    );
+    assert_eq!(found(0.75, 0.7, bounds(3, 3, 0)), None);
+    assert_eq!(found(0.99, 0.7, bounds(2, 3, 0)), Some((2, 2, 3)));
+    // The buffer keeps it from shrinking again.
+    assert_eq!(found(0.99, 0.7, bounds(2, 3, 1)), None);
+}
+
 fn sizes() -> impl Strategy<Value = FleetSize> {
     (0_u32..200, 0_u32..200, 0_u32..200, 0_u32..200).prop_map(
         |(replicas, ready, in_use, starting)| FleetSize {
@@ -185,6 +211,26 @@ proptest! {
         prop_assert_eq!(taken.len(), most.min(ready));
         prop_assert!(taken.iter().all(|server| server.state == GameServerState::Ready));
         prop_assert!(taken.is_sorted_by_key(|server| server.created_at));
+    }
+
+    /// `unrest` looks at two numbers in use for each size; no other one is worse.
+    #[test]
+    fn unrest_is_found_where_it_is(rules in rules(), bounds in any_bounds()) {
+        let by_share = |replicas, in_use| {
+            plan(&rules, bounds, steady(replicas, in_use), 0, None, NOW)
+                .filter(|plan| matches!(plan.reason, ScaleReason::Busy | ScaleReason::Idle))
+        };
+        let restless = (bounds.min_replicas..=bounds.max_replicas).find(|replicas| {
+            (0..=*replicas).any(|in_use| {
+                let first = by_share(*replicas, in_use);
+                let second = first.and_then(|first| by_share(first.replicas, in_use));
+                first.zip(second).is_some_and(|(first, second)| first.reason != second.reason)
+            })
+        });
+        prop_assert_eq!(unrest(&rules, bounds).map(|found| found.replicas), restless);
+        if rules.scale_down_threshold <= rules.scale_up_threshold / 2.0 {
+            prop_assert_eq!(restless, None);
+        }
     }
 
     /// At constant load the fleet comes to rest, in one direction once the bounds are kept.

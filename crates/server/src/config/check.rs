@@ -10,11 +10,11 @@ use stadion_core::limits::REGIONS_MAX;
 use stadion_core::matchmaker::Budget;
 use stadion_core::mode::{self, GameMode, SkillWindow};
 use stadion_core::rules::Rules;
-use stadion_core::scaling::ScalingRules;
+use stadion_core::scaling::{self, ScalingRules, Unrest};
 use stadion_core::session::SessionRules;
 
 use super::settings::{
-    Gateway, Logging, Matchmaking, Monitoring, Networking, Redis, Scaling, Settings,
+    Fleet, Gateway, Logging, Matchmaking, Monitoring, Networking, Redis, Scaling, Settings,
 };
 use super::source::Written;
 use super::{PROBLEMS_MAX, Problem, Secret, secret, shape, written};
@@ -45,7 +45,7 @@ pub(super) fn check(
     let game_modes = c.game_modes(config.game_modes.as_deref());
     let fleets = c.fleets(&config, &regions, &game_modes);
     let networking = c.networking(&config, &fleets);
-    let scaling = c.scaling(&config.scaling);
+    let scaling = c.scaling(&config.scaling, &fleets);
     let gateway = c.gateway(&config.gateway);
     let data_dir = PathBuf::from(&config.data_dir);
     if config.data_dir.is_empty() {
@@ -264,7 +264,7 @@ impl Checker<'_> {
         }
     }
 
-    fn scaling(&mut self, scaling: &written::Scaling) -> Scaling {
+    fn scaling(&mut self, scaling: &written::Scaling, fleets: &[Fleet]) -> Scaling {
         if scaling.scale_down_threshold >= scaling.scale_up_threshold {
             self.report(
                 "scaling.scale_down_threshold",
@@ -274,12 +274,30 @@ impl Checker<'_> {
                 ),
             );
         }
+        let rules = ScalingRules {
+            scale_up_threshold: scaling.scale_up_threshold,
+            scale_down_threshold: scaling.scale_down_threshold,
+            cooldown_ms: scaling.cooldown_seconds * 1_000,
+        };
+        let restless = fleets
+            .iter()
+            .find_map(|fleet| Some((&fleet.spec, scaling::unrest(&rules, fleet.spec.bounds)?)));
+        if let Some((fleet, unrest)) = restless {
+            let Unrest {
+                replicas,
+                in_use,
+                then,
+            } = unrest;
+            self.report(
+                "scaling.scale_down_threshold",
+                format!(
+                    "is {}, too close to scale_up_threshold ({}): with {in_use} of {replicas} game servers in use, fleet {} would be scaled to {then}, and {in_use} of {then} would scale it back at once, for ever. A fleet grows by half and shrinks by a fifth, rounded up: half of scale_up_threshold is low enough for every fleet, and a large one needs two thirds of it or less",
+                    rules.scale_down_threshold, rules.scale_up_threshold, fleet.name
+                ),
+            );
+        }
         Scaling {
-            rules: ScalingRules {
-                scale_up_threshold: scaling.scale_up_threshold,
-                scale_down_threshold: scaling.scale_down_threshold,
-                cooldown_ms: scaling.cooldown_seconds * 1_000,
-            },
+            rules,
             metrics_window_ms: scaling.metrics_window * 1_000,
             interval_ms: scaling.interval_ms,
         }

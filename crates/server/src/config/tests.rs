@@ -201,6 +201,10 @@ const CONTRADICTIONS: &[(&str, &str)] = &[
         "scaling.scale_down_threshold: is 0.9, must be below",
     ),
     (
+        "scaling: {scale_down_threshold: 0.6}",
+        "scaling.scale_down_threshold: is 0.6, too close to scale_up_threshold (0.8): with 9 of 11 game servers in use, fleet",
+    ),
+    (
         "gateway: {operator_listen: 127.0.0.1:9700}",
         "gateway.operator_listen: is 127.0.0.1:9700, which",
     ),
