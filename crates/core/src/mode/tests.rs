@@ -1,4 +1,5 @@
 use super::*;
+use crate::rules::*;
 
 #[test]
 fn the_guides_modes_can_be_met() {
@@ -21,7 +22,6 @@ fn the_window_widens_to_its_maximum_only() {
 
 #[test]
 fn rules_that_cannot_be_met_are_named() {
-    type Change = fn(&mut GameMode);
     let cases: [(Change, &str); 10] = [
         (|m| m.teams = 0, "teams"),
         (|m| m.players_target = 33, "players_target"),
@@ -59,7 +59,6 @@ fn mode(change: impl FnOnce(&mut GameMode)) -> GameMode {
 
 #[test]
 fn rules_in_order_and_in_bounds_are_good() {
-    use crate::rules::*;
     let all = mode(|m| {
         m.rules = Rules {
             sizes: [(10_000, 12), (30_000, 2)]
@@ -100,7 +99,6 @@ fn rules_in_order_and_in_bounds_are_good() {
 
 #[test]
 fn different_teams_seat_the_target() {
-    use crate::rules::TeamRule;
     let team = |name: &str, players_min, players_max| TeamRule {
         name: name.into(),
         players_min,
@@ -139,120 +137,123 @@ fn different_teams_seat_the_target() {
     }
 }
 
+type Change = fn(&mut GameMode);
+
+const fn size(after_ms: u64, players_min: u32) -> SizeStep {
+    SizeStep {
+        after_ms,
+        players_min,
+    }
+}
+
+/// What is wrong, and the field that is blamed.
+const CONTRADICTIONS: [(Change, &str); 20] = [
+    (
+        |m| m.rules.sizes = vec![size(9_999, 8)],
+        "sizes[0].after_ms: ",
+    ),
+    (
+        |m| m.rules.sizes = vec![size(10_000, 16)],
+        "sizes[0].players_min: ",
+    ),
+    (
+        |m| m.rules.sizes = vec![size(10_000, 1)],
+        "sizes[0].players_min: ",
+    ),
+    (
+        |m| m.rules.sizes = vec![size(10_000, 8), size(10_000, 6)],
+        "sizes[1].after_ms: ",
+    ),
+    (
+        |m| {
+            m.rules.latency = vec![LatencyStep {
+                after_ms: 1,
+                max_ms: 100,
+            }];
+        },
+        "latency[0].max_ms: ",
+    ),
+    (
+        |m| {
+            m.rules.skill_steps = vec![SkillStep {
+                after_ms: 1,
+                spread_max: f64::NAN,
+            }];
+        },
+        "skill_steps[0].spread_max: ",
+    ),
+    (
+        |m| m.rules.uncertainty_ms_per_point = -1.0,
+        "uncertainty_ms_per_point: ",
+    ),
+    (
+        |m| m.rules.performance_deviation = 0.0,
+        "performance_deviation: ",
+    ),
+    (|m| m.rules.team_gap_max = Some(-1.0), "team_gap_max: "),
+    (|m| m.rules.win_chance_max = Some(0.4), "win_chance_max: "),
+    (
+        |m| {
+            m.teams = 1;
+            m.rules.win_chance_max = Some(0.6);
+        },
+        "win_chance_max: ",
+    ),
+    (
+        |m| {
+            m.teams = 1;
+            m.rules.team_gap_max = Some(0.6);
+        },
+        "team_gap_max: ",
+    ),
+    (|m| m.rules.same = vec![String::new()], "same[0]: "),
+    (|m| m.rules.same = vec!["a".into(), "a".into()], "same[1]: "),
+    (|m| m.rules.avoid = Some("x".repeat(101)), "avoid: "),
+    (
+        |m| {
+            m.rules.roles = Some(RoleRule {
+                attribute: "roles".into(),
+                per_team: [("medic".into(), 4)].into(),
+                autofill_after_ms: 0,
+            });
+        },
+        "roles.per_team: 4 seats together, and a full team has 16",
+    ),
+    (
+        |m| m.rules.acceptance = Some(AcceptanceRule { timeout_ms: 999 }),
+        "acceptance.timeout_ms: ",
+    ),
+    (
+        |m| {
+            m.rules.acceptance = Some(AcceptanceRule {
+                timeout_ms: 600_001,
+            });
+        },
+        "acceptance.timeout_ms: ",
+    ),
+    (
+        |m| {
+            m.rules.hard_stop = Some(HardStop {
+                after_ms: 0,
+                then: HardStopAction::GiveUp,
+            });
+        },
+        "hard_stop.after_ms: ",
+    ),
+    (
+        |m| {
+            m.rules.hard_stop = Some(HardStop {
+                after_ms: 1,
+                then: HardStopAction::Mode(m.name.clone()),
+            });
+        },
+        "hard_stop.mode: ",
+    ),
+];
+
 #[test]
 fn rules_that_contradict_themselves_are_named() {
-    use crate::rules::*;
-    type Change = fn(&mut GameMode);
-    const fn size(after_ms: u64, players_min: u32) -> SizeStep {
-        SizeStep {
-            after_ms,
-            players_min,
-        }
-    }
-    let cases: [(Change, &str); 20] = [
-        (
-            |m| m.rules.sizes = vec![size(9_999, 8)],
-            "sizes[0].after_ms: ",
-        ),
-        (
-            |m| m.rules.sizes = vec![size(10_000, 16)],
-            "sizes[0].players_min: ",
-        ),
-        (
-            |m| m.rules.sizes = vec![size(10_000, 1)],
-            "sizes[0].players_min: ",
-        ),
-        (
-            |m| m.rules.sizes = vec![size(10_000, 8), size(10_000, 6)],
-            "sizes[1].after_ms: ",
-        ),
-        (
-            |m| {
-                m.rules.latency = vec![LatencyStep {
-                    after_ms: 1,
-                    max_ms: 100,
-                }];
-            },
-            "latency[0].max_ms: ",
-        ),
-        (
-            |m| {
-                m.rules.skill_steps = vec![SkillStep {
-                    after_ms: 1,
-                    spread_max: f64::NAN,
-                }];
-            },
-            "skill_steps[0].spread_max: ",
-        ),
-        (
-            |m| m.rules.uncertainty_ms_per_point = -1.0,
-            "uncertainty_ms_per_point: ",
-        ),
-        (
-            |m| m.rules.performance_deviation = 0.0,
-            "performance_deviation: ",
-        ),
-        (|m| m.rules.team_gap_max = Some(-1.0), "team_gap_max: "),
-        (|m| m.rules.win_chance_max = Some(0.4), "win_chance_max: "),
-        (
-            |m| {
-                m.teams = 1;
-                m.rules.win_chance_max = Some(0.6);
-            },
-            "win_chance_max: ",
-        ),
-        (
-            |m| {
-                m.teams = 1;
-                m.rules.team_gap_max = Some(0.6);
-            },
-            "team_gap_max: ",
-        ),
-        (|m| m.rules.same = vec![String::new()], "same[0]: "),
-        (|m| m.rules.same = vec!["a".into(), "a".into()], "same[1]: "),
-        (|m| m.rules.avoid = Some("x".repeat(101)), "avoid: "),
-        (
-            |m| {
-                m.rules.roles = Some(RoleRule {
-                    attribute: "roles".into(),
-                    per_team: [("medic".into(), 4)].into(),
-                    autofill_after_ms: 0,
-                });
-            },
-            "roles.per_team: 4 seats together, and a full team has 16",
-        ),
-        (
-            |m| m.rules.acceptance = Some(AcceptanceRule { timeout_ms: 999 }),
-            "acceptance.timeout_ms: ",
-        ),
-        (
-            |m| {
-                m.rules.acceptance = Some(AcceptanceRule {
-                    timeout_ms: 600_001,
-                })
-            },
-            "acceptance.timeout_ms: ",
-        ),
-        (
-            |m| {
-                m.rules.hard_stop = Some(HardStop {
-                    after_ms: 0,
-                    then: HardStopAction::GiveUp,
-                });
-            },
-            "hard_stop.after_ms: ",
-        ),
-        (
-            |m| {
-                m.rules.hard_stop = Some(HardStop {
-                    after_ms: 1,
-                    then: HardStopAction::Mode(m.name.clone()),
-                });
-            },
-            "hard_stop.mode: ",
-        ),
-    ];
-    for (change, field) in cases {
+    for (change, field) in CONTRADICTIONS {
         let error = mode(change).check().expect_err(field);
         assert!(error.starts_with(field), "{error}\n{field}");
     }
@@ -260,7 +261,6 @@ fn rules_that_contradict_themselves_are_named() {
 
 #[test]
 fn hard_stops_lead_somewhere_and_not_back() {
-    use crate::rules::{HardStop, HardStopAction};
     let lead = |modes: &mut Vec<GameMode>, from: usize, to: &str| {
         modes[from].rules.hard_stop = Some(HardStop {
             after_ms: 1,
