@@ -226,7 +226,7 @@ impl Chain {
             }
             if seat.is_joined() {
                 let server = self.stand.server(now.server.as_deref().unwrap());
-                let twice = server.redeem(seat.token(), Some("another connection"));
+                let twice = server.redeem(seat.token(), Some("another-connection"));
                 let twice = twice.await;
                 let kind = twice.err().and_then(|error| error.kind());
                 let is_refused = kind == Some(ProblemKind::JoinTokenUsed)
