@@ -358,3 +358,6 @@ fn check_ticket(world: &World, names: &[Region], ticket: &Recorded) -> Result<()
         .check(&anywhere, names)
         .map_err(|invalid| invalid.to_string())
 }
+
+#[cfg(test)]
+mod tests;
