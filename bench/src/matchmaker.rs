@@ -18,9 +18,11 @@ use crate::Failure;
 use crate::figure::Figure;
 
 /// Its benchmarks; `matchmaker` is all of them.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 15] = [
     "matchmaker_memory",
-    "matchmaker_w1",
+    "matchmaker_w1_1000",
+    "matchmaker_w1_100000",
+    "matchmaker_w1_1000000",
     "matchmaker_w2",
     "matchmaker_w3",
     "matchmaker_w5",
@@ -29,13 +31,17 @@ pub(crate) const NAMES: [&str; 11] = [
     "matchmaker_hopeless",
     "matchmaker_steady",
     "matchmaker_static",
-    "matchmaker_quality",
+    "matchmaker_quality_5",
+    "matchmaker_quality_20",
+    "matchmaker_quality_100",
 ];
 
 pub(crate) fn run(name: &str) -> Result<Vec<Figure>, Failure> {
     match name {
         "matchmaker_memory" => duels::memory(),
-        "matchmaker_w1" => duels::run(),
+        "matchmaker_w1_1000" => duels::run(1_000),
+        "matchmaker_w1_100000" => duels::run(100_000),
+        "matchmaker_w1_1000000" => duels::run(1_000_000),
         "matchmaker_w2" => open_match::battle_royale(),
         "matchmaker_w3" => open_match::team_shooter(),
         "matchmaker_w5" => nakama::run(),
@@ -44,7 +50,9 @@ pub(crate) fn run(name: &str) -> Result<Vec<Figure>, Failure> {
         "matchmaker_hopeless" => hopeless::run(),
         "matchmaker_steady" => steady::run(),
         "matchmaker_static" => parties::leftovers(),
-        "matchmaker_quality" => quality::run(),
+        "matchmaker_quality_5" => quality::run(5),
+        "matchmaker_quality_20" => quality::run(20),
+        "matchmaker_quality_100" => quality::run(100),
         other => Err(format!("no benchmark is called {other}").into()),
     }
 }

@@ -17,7 +17,9 @@ use crate::baseline::Baseline;
 use crate::figure::Figure;
 
 /// After this the baseline is not waited for: its time grows with the square of the pool.
-pub(super) const BASELINE_MAX: Duration = Duration::from_secs(20);
+const BASELINE_MAX: Duration = Duration::from_secs(20);
+/// After this no further run of the matchmaker begins.
+const OURS_MAX: Duration = Duration::from_secs(10);
 /// Servers of every region: enough for every match of any pool.
 const SERVERS: u32 = 10_000_000;
 /// A static pool is planned until nothing is found; more rounds than this would be a planner that makes no progress.
@@ -37,13 +39,13 @@ pub(super) struct Outcome {
     pub(super) build_ms: f64,
     /// Planning until the planner has nothing more to propose.
     pub(super) plan_ms: f64,
-    pub(super) matches: usize,
+    matches: usize,
     /// Matches in a region that is not acceptable to all, because none is.
     no_common_region: usize,
     /// Tickets without a match.
-    pub(super) left: usize,
+    left: usize,
     /// Whether it was stopped before its end; `plan_ms` is the limit then.
-    pub(super) stopped: bool,
+    stopped: bool,
 }
 
 /// Without a limit of its own: a figure is about the whole pool.
@@ -89,10 +91,15 @@ impl Scene {
         pools
     }
 
-    /// The matchmaker's best of `repeats` runs, in the order of the figures: each time is the best of its kind.
-    pub(super) fn ours(&self, repeats: usize) -> Result<Outcome, Failure> {
+    /// The matchmaker's best of `repeats` runs, or of as many as begin within [`OURS_MAX`]; each time is the best of
+    /// its kind.
+    fn ours(&self, repeats: usize) -> Result<Outcome, Failure> {
+        let started = Instant::now();
         let mut best = self.once(NOW)?;
         for _ in 1..repeats {
+            if started.elapsed() > OURS_MAX {
+                break;
+            }
             let next = self.once(NOW)?;
             best.build_ms = best.build_ms.min(next.build_ms);
             best.plan_ms = best.plan_ms.min(next.plan_ms);
@@ -171,7 +178,7 @@ impl Scene {
     }
 
     /// The baseline's queue of these tickets, and how long it took to fill it, milliseconds.
-    pub(super) fn queue(&self) -> (Baseline, f64) {
+    fn queue(&self) -> (Baseline, f64) {
         let started = Instant::now();
         let mut queue = Baseline::new(&self.modes, &self.regions);
         for ticket in &self.tickets {

@@ -11,8 +11,7 @@ use crate::Failure;
 use crate::figure::Figure;
 use crate::process::memory_kib;
 
-/// Sizes of the pool, tickets, and how often each is planned.
-const SIZES: [(usize, usize); 3] = [(1_000, 50), (100_000, 5), (1_000_000, 3)];
+const REPEATS: usize = 50;
 const INDEX_BYTES_MAX: f64 = 300.0;
 const MEMORY_TICKETS: usize = 1_000_000;
 
@@ -46,12 +45,9 @@ fn on_ring(count: usize) -> Scene {
     }
 }
 
-pub(super) fn run() -> Result<Vec<Figure>, Failure> {
-    let mut figures = Vec::new();
-    for (count, repeats) in SIZES {
-        figures.extend(empty(count).figures(&format!("w1_empty_{count}"), repeats)?);
-        figures.extend(on_ring(count).figures(&format!("w1_ring_{count}"), repeats)?);
-    }
+pub(super) fn run(count: usize) -> Result<Vec<Figure>, Failure> {
+    let mut figures = empty(count).figures(&format!("w1_empty_{count}"), REPEATS)?;
+    figures.extend(on_ring(count).figures(&format!("w1_ring_{count}"), REPEATS)?);
     Ok(figures)
 }
 

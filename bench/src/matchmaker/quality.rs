@@ -23,22 +23,17 @@ use crate::Failure;
 use crate::baseline::{Baseline, Group};
 use crate::figure::{Figure, quantile};
 
-/// Arrivals a second.
-const RATES: [u32; 3] = [5, 20, 100];
 const SEED: u64 = 1;
 const TARGET: u32 = 10;
 /// Nobody should wait longer than this, milliseconds.
 const PATIENCE_MS: u64 = 120_000;
 
-pub(super) fn run() -> Result<Vec<Figure>, Failure> {
-    let mut figures = Vec::new();
-    for rate in RATES {
-        let world = World::reference(f64::from(rate), TARGET, TARGET);
-        let greedy = Lived::through(&world, |mode, regions| Box::new(Greedy::new(mode, regions)))?;
-        let ours = Lived::through(&world, core)?;
-        figures.extend(ours.beside(&greedy, &format!("quality_{rate}")));
-    }
-    Ok(figures)
+/// With `rate` arrivals a second.
+pub(super) fn run(rate: u32) -> Result<Vec<Figure>, Failure> {
+    let world = World::reference(f64::from(rate), TARGET, TARGET);
+    let greedy = Lived::through(&world, |mode, regions| Box::new(Greedy::new(mode, regions)))?;
+    let ours = Lived::through(&world, core)?;
+    Ok(ours.beside(&greedy, &format!("quality_{rate}")))
 }
 
 /// One run, and what its measures do not tell.
