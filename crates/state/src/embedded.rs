@@ -26,7 +26,7 @@ mod storage;
 mod tests;
 mod writer;
 
-use log::{Log, WASTE_MAX};
+use log::{Log, ROOM_BYTES, WASTE_MAX};
 use storage::file_opener;
 pub use storage::{Opener, Storage};
 use writer::{Job, Writer};
@@ -48,6 +48,8 @@ pub const COMMITS_BEHIND_MAX: usize = 2_048;
 pub struct Options {
     /// Rows of waste that the files may hold beside as many as are alive.
     pub waste_max: usize,
+    /// Room that is made at the end of a file at once, bytes.
+    pub room_bytes: usize,
     /// Opens the files; a test puts one here whose disk fails.
     pub opener: Opener,
 }
@@ -56,6 +58,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             waste_max: WASTE_MAX,
+            room_bytes: ROOM_BYTES,
             opener: file_opener(),
         }
     }

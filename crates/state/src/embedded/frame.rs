@@ -196,6 +196,19 @@ impl<'a> Reader<'a> {
         }))
     }
 
+    /// Whether there is nothing but zeros from `offset` on.
+    pub(super) fn is_blank_after(&mut self, mut offset: u64) -> io::Result<bool> {
+        while offset < self.length {
+            let size = WINDOW.min(self.length - offset);
+            let window = self.bytes(offset, size)?.unwrap_or_default();
+            if window.iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            offset += size;
+        }
+        Ok(true)
+    }
+
     /// Whether a good frame begins anywhere from `offset` on.
     pub(super) fn has_frame_after(&mut self, mut offset: u64) -> io::Result<bool> {
         let mark = MARK.len() as u64;

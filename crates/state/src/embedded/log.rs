@@ -21,6 +21,10 @@ const CARRIED_PER_ROW: usize = 2;
 /// Living rows that a commit takes along in any case: 3 KB, which a flush does not notice.
 const CARRIED_MIN: usize = 8;
 
+/// Room that is made at the end of a file at once, bytes of zeros: a flush within it does not change the file's length and
+/// takes a third less time. 1 MiB is 2,000 tickets, and written in a millisecond.
+pub(super) const ROOM_BYTES: usize = 1024 * 1024;
+
 /// What the files held.
 pub(super) struct Loaded {
     pub(super) ledger: Ledger,
@@ -43,6 +47,8 @@ pub(super) struct Log {
     generation: u64,
     /// Where the next frame goes.
     end: u64,
+    /// Up to where the file was made larger. Behind `end` it holds zeros.
+    room_end: u64,
     /// Its number.
     sequence: u64,
     /// Something failed: what is behind `end` is unknown, and nothing may follow it.
@@ -53,6 +59,7 @@ pub(super) struct Log {
     carried: Option<Cursor>,
     frame: Vec<u8>,
     waste_max: usize,
+    room_bytes: usize,
 }
 
 /// What one file came to.
@@ -63,6 +70,8 @@ struct Replayed {
     sequence: Option<u64>,
     whole: bool,
     closed: bool,
+    /// Nothing but zeros is behind its end.
+    blank: bool,
     rows: usize,
 }
 
@@ -124,12 +133,14 @@ impl Log {
             paths,
             files,
             end: FILE_HEAD,
+            room_end: FILE_HEAD,
             sequence: 1,
             broken: false,
             rows: 0,
             carried: None,
             frame: Vec::new(),
             waste_max: options.waste_max,
+            room_bytes: options.room_bytes,
         };
         let mut ledger = Ledger::default();
         let repaired = log.replay(found, &mut ledger)?;
@@ -167,15 +178,18 @@ impl Log {
         }
         self.rows += read.rows;
         self.end = read.end;
+        self.room_end = read.end;
         self.sequence = read.sequence.unwrap_or(1);
         let length = self.files[self.active].length().map_err(failed(&path))?;
         if read.end < length {
-            let bytes = length - read.end;
-            tracing::warn!(path = %path.display(), bytes, "the last commit was not finished and is cut off");
+            if !read.blank {
+                let bytes = length - read.end;
+                tracing::warn!(path = %path.display(), bytes, "the last commit was not finished and is cut off");
+            }
             self.broken = true;
             self.mend().map_err(failed(&path))?;
         }
-        Ok(!read.closed && read.sequence.is_some() || read.end < length)
+        Ok(read.sequence.is_some() && !(read.closed && read.blank))
     }
 
     /// The file before one that is not whole; the sequence number after its end.
@@ -185,10 +199,9 @@ impl Log {
             return Err(damaged(&path, "it is not the one before the newest"));
         }
         let read = self.read(1 - self.active, None, Some(ledger))?;
-        let length = self.files[1 - self.active].length();
         self.rows += read.rows;
         match read.sequence {
-            Some(next) if read.end == length.map_err(failed(&path))? => Ok(next),
+            Some(next) if read.blank => Ok(next),
             _ => Err(damaged(&path, "its last commit is cut off")),
         }
     }
@@ -230,9 +243,10 @@ impl Log {
         if !frames {
             read.sequence = expected;
         }
+        read.blank = reader.is_blank_after(read.end).map_err(failed(path))?;
         // Only the last commit may be unfinished: one behind it says that this one was whole once.
-        let lost = reader.has_frame_after(read.end + 1);
-        if lost.map_err(failed(path))? {
+        let lost = !read.blank && reader.has_frame_after(read.end + 1).map_err(failed(path))?;
+        if lost {
             return Err(damaged(path, "a commit has another checksum"));
         }
         Ok(read)
@@ -249,6 +263,7 @@ impl Log {
         self.active = which;
         self.generation = generation;
         self.end = FILE_HEAD;
+        self.room_end = FILE_HEAD;
         Ok(())
     }
 
@@ -258,6 +273,7 @@ impl Log {
             let file = &self.files[self.active];
             file.set_length(self.end)?;
             file.sync()?;
+            self.room_end = self.end;
             self.broken = false;
         }
         Ok(())
@@ -316,18 +332,29 @@ impl Log {
         }
         frame::seal(&mut self.frame, flags, self.sequence)?;
         let file = &self.files[self.active];
+        let end = self.end + self.frame.len() as u64;
+        if end > self.room_end && flags & CLOSED == 0 {
+            let room = vec![0; self.room_bytes];
+            // Without room the frame makes the file longer by itself, if that is possible.
+            if file.write(self.room_end, &room).is_ok() {
+                self.room_end += self.room_bytes as u64;
+            }
+        }
         let written = file.write(self.end, &self.frame).and_then(|()| file.sync());
         written.map_err(|error| {
             self.broken = true;
             error.to_string()
         })?;
-        self.end += self.frame.len() as u64;
+        self.end = end;
+        self.room_end = self.room_end.max(end);
         self.sequence += 1;
         Ok(())
     }
 
     /// Says that nothing will follow. Without it the next opening takes the process for killed.
     pub(super) fn close(&mut self) -> Result<(), String> {
+        // The room at the end is given back.
+        self.broken = true;
         self.mend().map_err(|error| error.to_string())?;
         self.append(&[], &[], CLOSED)
     }

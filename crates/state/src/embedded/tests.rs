@@ -28,8 +28,9 @@ type Answer = Result<Outcome, StateError>;
 
 fn open_on(disk: &Arc<Disk>, directory: &Path) -> Arc<EmbeddedState> {
     let options = Options {
-        // New generations all the time.
+        // New generations and new room all the time.
         waste_max: 10,
+        room_bytes: 3_000,
         opener: disk.opener(),
     };
     let (state, _) = EmbeddedState::open(directory, options).expect("the disk works");
