@@ -23,16 +23,16 @@ pub const DURATION_MS_MAX: u64 = 30 * 24 * 3_600 * 1_000;
 /// Arrivals per second, in tickets: [`PLAYERS_MAX`] within 100 s.
 pub const RATE_PER_SECOND_MAX: f64 = 100_000.0;
 
-/// Everything that a run depends on, beside the planner and the seed.
+/// Everything that a run depends on, beside the planner and the seed. As a file it needs to say only what is different
+/// from [`Preset::Guide`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct World {
     /// What it is called in reports.
     pub title: String,
     /// Simulated time, milliseconds.
     pub duration_ms: u64,
     /// Who arrives before this is not measured, milliseconds: the queues begin empty, which no real queue does.
-    #[serde(default)]
     pub warm_up_ms: u64,
     /// When the planner is asked.
     pub tick: Tick,
@@ -49,17 +49,13 @@ pub struct World {
     /// Share of each party size, from 1 player on; sizes that a game mode does not take are left out there.
     pub parties: Vec<f64>,
     /// How far the members of a party are from its first player's skill: standard deviation, points.
-    #[serde(default)]
     pub party_deviation: f64,
     /// Roles that players like.
-    #[serde(default)]
     pub roles: Option<Roles>,
     /// Mean time after which a ticket's players leave if they still wait, milliseconds; exponentially distributed.
     /// `None`: nobody leaves.
-    #[serde(default)]
     pub patience_mean_ms: Option<u64>,
     /// Life of a ticket, milliseconds; whoever waits that long leaves.
-    #[serde(default)]
     pub ttl_ms: Option<u64>,
     /// How servers are found.
     pub placement: Placement,
@@ -248,6 +244,12 @@ pub struct Recorded {
     /// Line of its file, from 1; 0 where it is from none.
     #[serde(skip)]
     pub line: usize,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Preset::Guide.world()
+    }
 }
 
 impl World {

@@ -21,8 +21,6 @@ use crate::cli::{Global, Output};
 use crate::config::ConfigError;
 
 mod show;
-#[cfg(test)]
-mod tests;
 mod world;
 
 /// A run that takes longer shows how far it is.

@@ -222,12 +222,7 @@ fn time(world: &mut World, args: &SimulateArgs) -> Result<(), SimulateError> {
         world.arrivals.rate_per_second = rate;
     }
     if let Some(players) = args.players {
-        let sum: f64 = world.parties.iter().sum();
-        let sizes = (1..=16_u32).zip(&world.parties);
-        let size = sizes
-            .map(|(size, share)| f64::from(size) * share)
-            .sum::<f64>()
-            / sum.max(1e-9);
+        let size = party_mean(world);
         #[expect(
             clippy::cast_precision_loss,
             reason = "players and milliseconds are far below 2^52"
@@ -246,6 +241,29 @@ fn time(world: &mut World, args: &SimulateArgs) -> Result<(), SimulateError> {
     }
     rescale(world, was_ms);
     Ok(())
+}
+
+/// Players of a ticket, on average; parties are only as large as their game mode allows.
+fn party_mean(world: &World) -> f64 {
+    let of_mode = |share: &ModeShare| {
+        let sizes = (1..=16_u32).zip(&world.parties);
+        let sizes = sizes.take(share.mode.party_players_max().max(1));
+        let (players, tickets) = sizes.fold((0.0, 0.0), |(players, tickets), (size, share)| {
+            (players + f64::from(size) * share, tickets + share)
+        });
+        if tickets > 0.0 {
+            players / tickets
+        } else {
+            1.0
+        }
+    };
+    let all: f64 = world.modes.iter().map(|share| share.share).sum();
+    let players: f64 = world
+        .modes
+        .iter()
+        .map(|share| share.share * of_mode(share))
+        .sum();
+    if all > 0.0 { players / all } else { 1.0 }
 }
 
 /// The day, the spikes and the warm-up keep their places in a longer or shorter run.
