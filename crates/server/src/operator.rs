@@ -21,7 +21,7 @@ use stadion_core::state::State;
 use stadion_core::time::Clock;
 use subtle::ConstantTimeEq;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{OpenApi, OpenApiBuilder};
+use utoipa::openapi::{ContentBuilder, OpenApi, OpenApiBuilder, Ref, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -37,7 +37,7 @@ pub mod wire;
 
 use refusal::Refusal;
 pub use serve::serve;
-use stadion_client::ProblemKind;
+use stadion_client::{Problem, ProblemKind};
 use wire::{Check, Readiness};
 
 /// Largest body, bytes: the only one is a number in an object.
@@ -98,7 +98,7 @@ impl fmt::Debug for OperatorParts {
 
 /// The routes of the edge.
 pub fn router(parts: OperatorParts) -> Router {
-    let (guarded, api) = documented().split_for_parts();
+    let (guarded, api) = documented();
     let guard = middleware::from_fn_with_state(parts.clone(), authenticate);
     let description = Arc::new(api);
     let open = Router::new()
@@ -118,8 +118,9 @@ pub fn router(parts: OperatorParts) -> Router {
         .with_state(parts)
 }
 
-fn documented() -> OpenApiRouter<OperatorParts> {
-    OpenApiRouter::with_openapi(skeleton())
+/// The guarded routes, and what they are.
+fn documented() -> (Router<OperatorParts>, OpenApi) {
+    let (routes, mut api) = OpenApiRouter::with_openapi(skeleton())
         .routes(routes!(fleets::report))
         .routes(routes!(fleets::list))
         .routes(routes!(fleets::show))
@@ -135,12 +136,39 @@ fn documented() -> OpenApiRouter<OperatorParts> {
         .routes(routes!(seats::kick))
         .routes(routes!(seats::tickets))
         .routes(routes!(seats::ticket, seats::cancel))
+        .split_for_parts();
+    describe_refusals(&mut api);
+    (routes, api)
+}
+
+/// Every call may be refused.
+fn describe_refusals(api: &mut OpenApi) {
+    let problem = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .build();
+    let refused = ResponseBuilder::new()
+        .description("A problem")
+        .content("application/problem+json", problem)
+        .build();
+    for path in api.paths.paths.values_mut() {
+        let operations = [
+            &mut path.get,
+            &mut path.post,
+            &mut path.put,
+            &mut path.delete,
+        ];
+        for operation in operations.into_iter().flatten() {
+            let responses = &mut operation.responses.responses;
+            responses.insert("default".into(), refused.clone().into());
+        }
+    }
 }
 
 fn skeleton() -> OpenApi {
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     let components = utoipa::openapi::ComponentsBuilder::new()
         .security_scheme("operator_token", SecurityScheme::Http(bearer))
+        .schema_from::<Problem>()
         .build();
     let info = utoipa::openapi::InfoBuilder::new()
         .title("Stadion, edge for operators")

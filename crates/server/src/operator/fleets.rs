@@ -15,7 +15,7 @@ use super::refusal::{Answer, Body, Path, Query, Refusal, limit, page};
 use super::wire::{FleetInfo, Fleets, LogTail, Replicas, ServerInfo, Servers};
 use super::{OperatorParts, TAIL_LINES_DEFAULT, TAIL_LINES_MAX};
 use crate::report::{self, Report};
-use stadion_client::{Problem, ProblemKind};
+use stadion_client::ProblemKind;
 
 /// The platform at this moment, and its figures since it began.
 #[utoipa::path(
@@ -23,10 +23,7 @@ use stadion_client::{Problem, ProblemKind};
     path = "/v1/report",
     operation_id = "get_report",
     tag = "report",
-    responses(
-        (status = 200, body = Report),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = Report))
 )]
 pub(super) async fn report(Handle(parts): Handle<OperatorParts>) -> Answer<Report> {
     let (state, fleet) = (&*parts.state, &*parts.fleet);
@@ -53,10 +50,7 @@ async fn info(
     path = "/v1/fleets",
     operation_id = "list_fleets",
     tag = "fleets",
-    responses(
-        (status = 200, body = Fleets),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = Fleets))
 )]
 pub(super) async fn list(Handle(parts): Handle<OperatorParts>) -> Answer<Fleets> {
     let servers = parts.fleet.servers().await?;
@@ -96,10 +90,7 @@ fn no(what: &str, name: &str) -> Refusal {
     operation_id = "get_fleet",
     tag = "fleets",
     params(("name" = String, Path, description = "Name of the fleet")),
-    responses(
-        (status = 200, body = FleetInfo),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = FleetInfo))
 )]
 pub(super) async fn show(
     Handle(parts): Handle<OperatorParts>,
@@ -116,10 +107,7 @@ pub(super) async fn show(
     tag = "fleets",
     params(("name" = String, Path, description = "Name of the fleet")),
     request_body = Replicas,
-    responses(
-        (status = 200, body = FleetInfo),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = FleetInfo))
 )]
 pub(super) async fn scale(
     Handle(parts): Handle<OperatorParts>,
@@ -154,10 +142,7 @@ pub(super) struct ServerQuery {
     operation_id = "list_servers",
     tag = "servers",
     params(ServerQuery),
-    responses(
-        (status = 200, body = Servers),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = Servers))
 )]
 pub(super) async fn servers(
     Handle(parts): Handle<OperatorParts>,
@@ -196,10 +181,7 @@ fn server_state(text: &str) -> Result<GameServerState, Refusal> {
     operation_id = "get_server",
     tag = "servers",
     params(("name" = String, Path, description = "Name of the game server")),
-    responses(
-        (status = 200, body = ServerInfo),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = ServerInfo))
 )]
 pub(super) async fn server(
     Handle(parts): Handle<OperatorParts>,
@@ -219,10 +201,7 @@ pub(super) async fn server(
     operation_id = "shut_down_server",
     tag = "servers",
     params(("name" = String, Path, description = "Name of the game server")),
-    responses(
-        (status = 204, description = "It has been asked to end"),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 204, description = "It has been asked to end"))
 )]
 pub(super) async fn shut_down(
     Handle(parts): Handle<OperatorParts>,
@@ -250,10 +229,7 @@ pub(super) struct LogQuery {
     operation_id = "get_server_logs",
     tag = "servers",
     params(("name" = String, Path, description = "Name of the game server"), LogQuery),
-    responses(
-        (status = 200, body = LogTail),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = LogTail))
 )]
 pub(super) async fn logs(
     Handle(parts): Handle<OperatorParts>,

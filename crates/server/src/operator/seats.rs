@@ -16,7 +16,7 @@ use utoipa::IntoParams;
 use super::OperatorParts;
 use super::refusal::{Answer, Path, Query, Refusal, limit, page};
 use super::wire::{MatchInfo, Matches, SessionInfo, Sessions, TicketInfo, Tickets};
-use stadion_client::{Problem, ProblemKind};
+use stadion_client::ProblemKind;
 
 const MATCH_STATES: [&str; 5] = ["accepting", "placing", "live", "ended", "abandoned"];
 const SESSION_STATES: [&str; 5] = ["reserved", "active", "ended", "expired", "kicked"];
@@ -90,10 +90,7 @@ fn id<T: FromStr<Err = InvalidName>>(text: &str) -> Result<T, Refusal> {
     operation_id = "list_matches",
     tag = "matches",
     params(SeatQuery),
-    responses(
-        (status = 200, body = Matches),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = Matches))
 )]
 pub(super) async fn matches(
     Handle(parts): Handle<OperatorParts>,
@@ -112,10 +109,7 @@ pub(super) async fn matches(
     operation_id = "get_match",
     tag = "matches",
     params(("id" = String, Path, description = "Id of the match")),
-    responses(
-        (status = 200, body = MatchInfo),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = MatchInfo))
 )]
 pub(super) async fn one_match(
     Handle(parts): Handle<OperatorParts>,
@@ -132,10 +126,7 @@ pub(super) async fn one_match(
     operation_id = "end_match",
     tag = "matches",
     params(("id" = String, Path, description = "Id of the match")),
-    responses(
-        (status = 200, body = MatchInfo),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = MatchInfo))
 )]
 pub(super) async fn end_match(
     Handle(parts): Handle<OperatorParts>,
@@ -155,10 +146,7 @@ pub(super) async fn end_match(
     operation_id = "list_sessions",
     tag = "sessions",
     params(SeatQuery),
-    responses(
-        (status = 200, body = Sessions),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = Sessions))
 )]
 pub(super) async fn sessions(
     Handle(parts): Handle<OperatorParts>,
@@ -181,10 +169,7 @@ pub(super) async fn sessions(
     operation_id = "get_session",
     tag = "sessions",
     params(("id" = String, Path, description = "Id of the session")),
-    responses(
-        (status = 200, body = SessionInfo),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = SessionInfo))
 )]
 pub(super) async fn session(
     Handle(parts): Handle<OperatorParts>,
@@ -201,10 +186,7 @@ pub(super) async fn session(
     operation_id = "kick_session",
     tag = "sessions",
     params(("id" = String, Path, description = "Id of the session")),
-    responses(
-        (status = 200, body = SessionInfo),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = SessionInfo))
 )]
 pub(super) async fn kick(
     Handle(parts): Handle<OperatorParts>,
@@ -223,10 +205,7 @@ pub(super) async fn kick(
     operation_id = "list_tickets",
     tag = "tickets",
     params(SeatQuery),
-    responses(
-        (status = 200, body = Tickets),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = Tickets))
 )]
 pub(super) async fn tickets(
     Handle(parts): Handle<OperatorParts>,
@@ -245,10 +224,7 @@ pub(super) async fn tickets(
     operation_id = "get_ticket",
     tag = "tickets",
     params(("id" = String, Path, description = "Id of the ticket")),
-    responses(
-        (status = 200, body = TicketInfo),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = TicketInfo))
 )]
 pub(super) async fn ticket(
     Handle(parts): Handle<OperatorParts>,
@@ -265,10 +241,7 @@ pub(super) async fn ticket(
     operation_id = "cancel_ticket",
     tag = "tickets",
     params(("id" = String, Path, description = "Id of the ticket")),
-    responses(
-        (status = 200, body = TicketInfo),
-        (status = "default", description = "A problem", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 200, body = TicketInfo))
 )]
 pub(super) async fn cancel(
     Handle(parts): Handle<OperatorParts>,

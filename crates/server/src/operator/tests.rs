@@ -287,7 +287,7 @@ async fn the_report_is_of_now() {
 
 #[test]
 fn the_description_is_what_the_program_serves() {
-    let api = documented().into_openapi();
+    let (_, api) = documented();
     let mut text = api.to_pretty_json().unwrap();
     text.push('\n');
     assert!(text.contains("\"openapi\": \"3.1.0\""));
