@@ -287,9 +287,8 @@ impl NewTicket {
             }
         }
         check_labels(&self.requirements)?;
-        if let Some(rule_set) = &mode.rules.rule_set {
-            rule_set.check_ticket(self)?;
-        }
+        let mut rule_set = mode.rules.rule_set.iter();
+        rule_set.try_for_each(|set| set.check_ticket(self))?;
         if self.acceptable_regions(mode, regions).next().is_none() {
             let why = format!(
                 "no region is acceptable to every player: {} wants at most {} ms, or a region_preference",

@@ -95,7 +95,8 @@ fn shown(text: &str, chars_max: usize) -> &str {
 
 impl Settings {
     /// The settings of the file at `path`, or of no file, with the variables of `env` (`STADION_GATEWAY__LISTEN=…`)
-    /// over it. Secrets are read from the files that are named; relative names count from the working directory.
+    /// over it. Secrets are read from the files that are named; relative names count from the working directory. Rule
+    /// sets are a part of the configuration: their names count from its directory.
     ///
     /// # Errors
     /// Everything that is wrong with the file, the variables and the files with secrets.
@@ -111,7 +112,8 @@ impl Settings {
                 what,
             }])
         })?;
-        Self::from_text(&text, env).map_err(error)
+        let directory = path.and_then(Path::parent).unwrap_or(Path::new(""));
+        Self::from_text_in(&text, env, directory).map_err(error)
     }
 
     /// The settings of the YAML in `text`; as [`Settings::load`].
@@ -119,6 +121,14 @@ impl Settings {
     /// # Errors
     /// Everything that is wrong.
     pub fn from_text(text: &str, env: &BTreeMap<String, String>) -> Result<Self, Vec<Problem>> {
+        Self::from_text_in(text, env, Path::new(""))
+    }
+
+    fn from_text_in(
+        text: &str,
+        env: &BTreeMap<String, String>,
+        directory: &Path,
+    ) -> Result<Self, Vec<Problem>> {
         if text.len() > FILE_BYTES_MAX {
             return Err(vec![Problem {
                 path: String::new(),
@@ -128,6 +138,7 @@ impl Settings {
         }
         let schema = schema();
         let mut source = source::parse(text).map_err(|problem| vec![problem])?;
+        source.directory = directory.into();
         let mut problems = Vec::new();
         source::overlay(&mut source, env, &schema, &mut problems);
         shape::check(&mut source, &schema, &mut problems);

@@ -16,7 +16,7 @@ impl RuleSet {
         }
         match self.names.teams.get(broken.rule - self.rules.len()) {
             Some(team) => format!(
-                "team {}: {} players",
+                "players in team {}: {}",
                 team.name,
                 self.team_size_in_words(team)
             ),
@@ -38,7 +38,7 @@ impl RuleSet {
             .iter()
             .map(|team| {
                 format!(
-                    "team {}: {} players",
+                    "players in team {}: {}",
                     team.name,
                     self.team_size_in_words(team)
                 )
@@ -63,7 +63,7 @@ impl RuleSet {
         if min == max {
             return min;
         }
-        format!("{min} to {max}")
+        format!("at least {min}; at most {max}")
     }
 
     fn rule_in_words(&self, rule: &Rule) -> String {

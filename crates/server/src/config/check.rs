@@ -1,15 +1,13 @@
 //! From what is written to what is meant. Everything that contradicts itself is reported, not only the first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use stadion_core::id::{GameModeName, Region};
+use stadion_core::id::Region;
 use stadion_core::limits::REGIONS_MAX;
 use stadion_core::matchmaker::Budget;
-use stadion_core::mode::{self, GameMode, SkillWindow};
-use stadion_core::rules::Rules;
 use stadion_core::scaling::{self, ScalingRules, Unrest};
 use stadion_core::session::SessionRules;
 
@@ -21,6 +19,7 @@ use super::{PROBLEMS_MAX, Problem, Secret, secret, shape, written};
 
 mod auth;
 mod fleets;
+mod modes;
 
 /// Collects problems and warnings on the way.
 pub(super) struct Checker<'a> {
@@ -183,39 +182,6 @@ impl Checker<'_> {
             }
         }
         regions
-    }
-
-    fn game_modes(&mut self, modes: Option<&[written::GameMode]>) -> Vec<GameMode> {
-        let known = mode::guide_modes();
-        let Some(modes) = modes else {
-            return known;
-        };
-        if modes.is_empty() {
-            self.report("game_modes", "at least one game mode is needed");
-        }
-        let mut kept: BTreeMap<GameModeName, usize> = BTreeMap::new();
-        let mut out = Vec::new();
-        for (i, written) in modes.iter().enumerate() {
-            let path = format!("game_modes[{i}]");
-            let name_path = format!("{path}.name");
-            let Some(name) = self.keep(&name_path, GameModeName::new(&written.name)) else {
-                continue;
-            };
-            if let Some(first) = kept.insert(name.clone(), i) {
-                self.report(&name_path, format!("{name:?} is game_modes[{first}] too"));
-                continue;
-            }
-            let base = known.iter().find(|mode| mode.name == name);
-            match game_mode(name, written, base) {
-                Ok(mode) => out.push(mode),
-                Err(what) => {
-                    // What core says begins with the field's name.
-                    let (field, what) = what.split_once(": ").unwrap_or(("", what.as_str()));
-                    self.report(&super::source::join(&path, field), what);
-                }
-            }
-        }
-        out
     }
 
     fn networking(
@@ -390,43 +356,4 @@ impl Checker<'_> {
             file: logging.file.map(PathBuf::from),
         }
     }
-}
-
-/// One game mode, with what it leaves out filled in.
-fn game_mode(
-    name: GameModeName,
-    written: &written::GameMode,
-    base: Option<&GameMode>,
-) -> Result<GameMode, String> {
-    let teams = written.teams.or(base.map(|base| base.teams)).unwrap_or(1);
-    let players_target = written
-        .players_target
-        .or(base.map(|base| base.players_target))
-        .ok_or(
-            "players_target: is missing; a mode that does not come with Stadion has to say it",
-        )?;
-    // The minimum that comes with Stadion belongs to the target that does.
-    let base_min = base
-        .filter(|_| written.players_target.is_none())
-        .or(base.filter(|base| Some(base.players_target) == written.players_target))
-        .map(|base| base.players_min);
-    let skill = SkillWindow {
-        initial: written.skill.initial.unwrap_or(mode::SKILL_WINDOW.initial),
-        growth_per_second: written
-            .skill
-            .growth_per_second
-            .unwrap_or(mode::SKILL_WINDOW.growth_per_second),
-        max: written.skill.max.unwrap_or(mode::SKILL_WINDOW.max),
-    };
-    let mode = GameMode {
-        name,
-        teams,
-        players_target,
-        players_min: written.players_min.or(base_min).unwrap_or(players_target),
-        settle_after_ms: written.settle_after_ms.unwrap_or(mode::SETTLE_AFTER_MS),
-        latency_max_ms: written.latency_max_ms.unwrap_or(mode::LATENCY_MAX_MS),
-        skill,
-        rules: Rules::default(),
-    };
-    mode.check().map(|()| mode)
 }

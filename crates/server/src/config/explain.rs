@@ -5,6 +5,8 @@ use stadion_core::fleet::FleetSpec;
 use super::Settings;
 use super::settings::{PlayerAuth, Source};
 
+mod modes;
+
 /// What `settings` come to, one `key  value` line each, with warnings at the end. It never shows a secret.
 #[must_use]
 pub fn explain(settings: &Settings) -> String {
@@ -24,14 +26,10 @@ pub fn explain(settings: &Settings) -> String {
         ("join token key", source(&settings.auth.join_token_key)),
         ("regions", regions.join(", ")),
     ];
-    lines.extend(settings.game_modes.iter().map(|mode| {
-        let (least, most) = (mode.players_min, mode.players_target);
-        let text = format!(
-            "{}: {least} to {most} players, {} team(s)",
-            mode.name, mode.teams
-        );
-        ("game mode", text)
-    }));
+    for mode in &settings.game_modes {
+        let keys = std::iter::once("game mode").chain(std::iter::repeat(""));
+        lines.extend(keys.zip(modes::lines(mode)));
+    }
     let fleets = settings.fleets.iter();
     lines.extend(fleets.map(|item| ("fleet", fleet(&item.spec))));
     let warnings = settings.warnings.iter();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -60,6 +61,8 @@ pub(super) struct Written {
     pub(super) origins: BTreeMap<String, Origin>,
     /// Secrets from the environment, by path.
     pub(super) secrets: BTreeMap<String, Secret>,
+    /// Where the file is.
+    pub(super) directory: PathBuf,
 }
 
 impl Written {

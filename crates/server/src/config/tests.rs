@@ -8,6 +8,7 @@ use super::written::{FleetKind, StateKind};
 use super::*;
 
 mod hostile;
+mod modes;
 mod secrets;
 
 use secrets::{Secrets, key_pair};
@@ -276,28 +277,6 @@ fn other_contradictions_are_found() {
         assert!(report.contains(wanted), "{wanted}\nis not in\n{report}");
         assert_eq!(report.lines().count(), 1, "{report}");
     }
-}
-
-#[test]
-fn a_mode_that_comes_with_stadion_says_only_what_is_different() {
-    let settings = good(
-        "game_modes: [{name: duel, skill: {initial: 50}}, {name: battle_royale, players_target: 40}]",
-    );
-    let [duel, royale] = settings.game_modes.as_slice() else {
-        panic!("two modes")
-    };
-    assert_eq!(
-        (duel.teams, duel.players_target, duel.players_min),
-        (2, 2, 2)
-    );
-    assert!(
-        (duel.skill.initial - 50.0).abs() < f64::EPSILON
-            && (duel.skill.max - 1_000.0).abs() < f64::EPSILON
-    );
-    assert_eq!(
-        (royale.teams, royale.players_target, royale.players_min),
-        (1, 40, 40)
-    );
 }
 
 #[test]

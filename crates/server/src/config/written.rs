@@ -7,10 +7,15 @@ use serde::{Deserialize, Serialize};
 
 mod edge;
 mod fleets;
+mod modes;
 mod run;
 
 pub use edge::{Algorithm, Auth, Gateway, Limits, LogFormat, Logging, PlayerKey};
-pub use fleets::{Fleet, FleetHealth, GameMode, ServerKind, Skill};
+pub use fleets::{Fleet, FleetHealth, ServerKind};
+pub use modes::{
+    Acceptance, Backfill, GameMode, HardStop, HardStopAction, LatencyStep, NamedTeam, PartySkill,
+    RegionBy, Roles, SizeStep, Skill, SkillStep,
+};
 pub use run::{Matchmaking, Sessions};
 
 /// The whole file. Every key may be left out, and every key can be set by an environment variable too.

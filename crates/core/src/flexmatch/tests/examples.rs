@@ -344,7 +344,7 @@ fn all_survive_as_json_and_in_words() {
     let lines = parse(MONSTER).describe();
     assert_eq!(
         lines[0],
-        "team players: 5, 4 after 30 s, 3 after 60 s to 5 players"
+        "players in team players: at least 5, 4 after 30 s, 3 after 60 s; at most 5"
     );
     assert!(
         lines[2].starts_with(

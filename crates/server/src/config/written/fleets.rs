@@ -1,55 +1,9 @@
-//! Game modes and fleets, as written.
+//! Fleets, as written.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-/// The rules of one game mode. What is left out comes from the mode of the same name that Stadion brings, or from the
-/// defaults named here.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct GameMode {
-    /// Its name: `a-z`, `0-9`, `_` and `-`.
-    pub name: String,
-    /// Teams; 1 where everybody plays for themselves, which is the default.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 1_000))]
-    pub teams: Option<u32>,
-    /// Players that a match wants, a multiple of `teams`. A new mode has to say it.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 10_000))]
-    pub players_target: Option<u32>,
-    /// Players that a match settles for after `settle_after_ms`; left out: `players_target`.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 10_000))]
-    pub players_min: Option<u32>,
-    /// Wait of the oldest ticket before `players_min` is enough, milliseconds; left out: 10000.
-    #[serde(default)]
-    pub settle_after_ms: Option<u64>,
-    /// Latency that no player of a match exceeds, milliseconds; left out: 100.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 60_000))]
-    pub latency_max_ms: Option<u32>,
-    /// How far apart in skill players may be.
-    #[serde(default)]
-    pub skill: Skill,
-}
-
-/// How far apart in skill players may be, and how that widens while they wait.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Skill {
-    /// Difference allowed at once; left out: 200.
-    #[schemars(range(min = 0.0))]
-    pub initial: Option<f64>,
-    /// Widening per second of waiting; left out: 20/3, which is 600 points after a minute.
-    #[schemars(range(min = 0.0))]
-    pub growth_per_second: Option<f64>,
-    /// Never wider; left out: 1000.
-    #[schemars(range(min = 0.0))]
-    pub max: Option<f64>,
-}
 
 /// What the servers of a fleet are for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
