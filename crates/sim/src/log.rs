@@ -30,6 +30,10 @@ pub use replay::{Difference, Replay, replay};
 pub const VERSION: u32 = 1;
 
 /// One line.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "read and written one at a time; the large one is the first line only"
+)]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Entry<'a> {

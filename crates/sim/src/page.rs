@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::measures::Figures;
+use crate::measures::{Figures, Group, Measures};
 use crate::number::{float, len};
 use crate::report::{Report, Run};
 use crate::summary::{self, Unit};
@@ -191,86 +191,86 @@ fn summary_table(report: &Report) -> String {
 
 /// The tables of those parts of the players that have names.
 fn groups(report: &Report) -> String {
-    let mut text = String::new();
     let Some(first) = report.runs.first() else {
-        return text;
+        return String::new();
     };
-    let tables: [(&str, &str, Vec<String>); 3] = [
-        (
-            "By game mode",
-            "game mode",
-            first
-                .measures
-                .by_mode
-                .iter()
-                .map(|group| group.name.clone())
-                .collect(),
+    let names = |groups: &[Group]| -> Vec<String> {
+        groups.iter().map(|group| group.name.clone()).collect()
+    };
+    let m = &first.measures;
+    let deciles: Vec<String> = m.by_decile.iter().map(words::decile).collect();
+    [
+        group_table(
+            report,
+            ("By game mode", "game mode"),
+            &names(&m.by_mode),
+            |m| &m.by_mode,
         ),
-        (
-            "By region",
-            "players’ home",
-            first
-                .measures
-                .by_region
-                .iter()
-                .map(|group| group.name.clone())
-                .collect(),
+        group_table(
+            report,
+            ("By region", "players’ home"),
+            &names(&m.by_region),
+            |m| &m.by_region,
         ),
-        (
-            "By skill",
-            "tenth of the players: skill",
-            first.measures.by_decile.iter().map(words::decile).collect(),
+        group_table(
+            report,
+            ("By skill", "tenth of the players: skill"),
+            &deciles,
+            |m| &m.by_decile,
         ),
-    ];
-    for (number, (title, first, names)) in tables.into_iter().enumerate() {
+    ]
+    .concat()
+}
+
+/// One of the groupings of the measures.
+type Groups = fn(&Measures) -> &[Group];
+
+fn group_table(
+    report: &Report,
+    (title, first): (&str, &str),
+    names: &[String],
+    groups: Groups,
+) -> String {
+    let mut text = format!(
+        "<section>\n<h2>{title}</h2>\n<div class=\"wide\"><table class=\"groups\"><thead><tr><th scope=\"col\">{first}</th>"
+    );
+    let several = report.runs.len() > 1;
+    if several {
+        text.push_str("<th scope=\"col\">rules</th>");
+    }
+    for (name, _, _) in summary::GROUP_COLUMNS {
         add(
             &mut text,
-            format_args!(
-                "<section>\n<h2>{title}</h2>\n<div class=\"wide\"><table class=\"groups\"><thead><tr><th scope=\"col\">{first}</th>"
-            ),
+            format_args!("<th scope=\"col\" class=\"number\">{name}</th>"),
         );
-        if report.runs.len() > 1 {
-            text.push_str("<th scope=\"col\">rules</th>");
-        }
-        for (name, _, _) in summary::GROUP_COLUMNS {
-            add(
-                &mut text,
-                format_args!("<th scope=\"col\" class=\"number\">{name}</th>"),
-            );
-        }
-        text.push_str("</tr></thead>\n<tbody>\n");
-        for (at, name) in names.iter().enumerate() {
-            for (place, (class, letter, run)) in runs(report).enumerate() {
-                let m = &run.measures;
-                let all = [&m.by_mode, &m.by_region, &m.by_decile];
-                let figures = all[number].get(at).map(|group| &group.figures);
-                let rows = report.runs.len();
-                text.push_str(if place == 0 {
-                    "<tr class=\"first\">"
-                } else {
-                    "<tr>"
-                });
-                if place == 0 {
-                    add(
-                        &mut text,
-                        format_args!(
-                            "<th scope=\"rowgroup\" rowspan=\"{rows}\">{}</th>",
-                            escape(name)
-                        ),
-                    );
-                }
-                if rows > 1 {
-                    add(
-                        &mut text,
-                        format_args!("<td><i class=\"key {class}\"></i>{letter}</td>"),
-                    );
-                }
-                text.push_str(&cells(figures));
-                text.push_str("</tr>\n");
-            }
-        }
-        text.push_str("</tbody></table></div>\n</section>\n");
     }
+    text.push_str("</tr></thead>\n<tbody>\n");
+    for (at, name) in names.iter().enumerate() {
+        for (place, (class, letter, run)) in runs(report).enumerate() {
+            if place == 0 {
+                add(
+                    &mut text,
+                    format_args!(
+                        "<tr class=\"first\"><th scope=\"rowgroup\" rowspan=\"{}\">{}</th>",
+                        report.runs.len(),
+                        escape(name)
+                    ),
+                );
+            } else {
+                text.push_str("<tr>");
+            }
+            if several {
+                add(
+                    &mut text,
+                    format_args!("<td><i class=\"key {class}\"></i>{letter}</td>"),
+                );
+            }
+            let figures = groups(&run.measures).get(at).map(|group| &group.figures);
+            text.push_str(&cells(figures));
+            text.push_str("</tr>\n");
+        }
+    }
+    text.push_str("</tbody></table></div>\n</section>\n");
     text
 }
 

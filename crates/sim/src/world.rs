@@ -299,91 +299,47 @@ impl World {
     /// # Errors
     /// [`SimError::World`]: the first thing that is wrong.
     pub fn check(&self) -> Result<(), SimError> {
-        let within = |field: &str, good: bool, why: &str| {
-            if good {
-                Ok(())
-            } else {
-                Err(SimError::world(field, why))
-            }
-        };
-        within(
-            "duration_ms",
-            (1..=DURATION_MS_MAX).contains(&self.duration_ms),
-            "1 ms to 30 days",
-        )?;
-        within(
-            "warm_up_ms",
-            self.warm_up_ms < self.duration_ms,
-            "shorter than duration_ms",
-        )?;
-        within(
-            "tick.interval_ms",
-            self.tick.interval_ms > 0,
-            "at least 1 ms",
-        )?;
-        within("tick.matches_max", self.tick.matches_max > 0, "at least 1")?;
-        self.check_arrivals(&within)?;
+        const SPAN: &str = "from and to, milliseconds, in this order";
+        self.check_time()?;
+        self.check_arrivals()?;
         within("modes", !self.modes.is_empty(), "at least one game mode")?;
         for share in &self.modes {
-            let field = format!("modes.{}", share.mode.name);
-            share
-                .mode
-                .check()
-                .map_err(|why| SimError::world(&field, why))?;
-            within(
-                &field,
-                positive(share.share),
-                "a share is a number, 0 or more",
-            )?;
+            let checked = share.mode.check();
+            checked.map_err(|why| SimError::world(format!("modes.{}", share.mode.name), why))?;
         }
-        within(
-            "regions",
-            (1..=REGIONS_MAX).contains(&self.regions.len()),
-            "1 to 64 regions",
-        )?;
+        let regions = (1..=REGIONS_MAX).contains(&self.regions.len());
+        within("regions", regions, "1 to 64 regions")?;
         shares("modes", self.modes.iter().map(|mode| mode.share))?;
         shares("regions", self.regions.iter().map(|place| place.share))?;
         shares("parties", self.parties.iter().copied())?;
-        within(
-            "parties",
-            self.parties.len() <= PARTY_PLAYERS_MAX,
-            "at most 16 sizes",
-        )?;
+        let sizes = self.parties.len() <= PARTY_PLAYERS_MAX;
+        within("parties", sizes, "at most 16 sizes")?;
         if let Some(roles) = &self.roles {
             shares("roles.shares", roles.shares.values().copied())?;
         }
-        within(
-            "latency",
-            range(self.latency.line_ms) && range(self.latency.jitter_ms),
-            "from and to, milliseconds, in this order",
-        )?;
-        within(
-            "party_deviation",
-            positive(self.party_deviation),
-            "0 or more",
-        )?;
+        let latency = range(self.latency.line_ms) && range(self.latency.jitter_ms);
+        within("latency", latency, SPAN)?;
+        let party = positive(self.party_deviation);
+        within("party_deviation", party, "0 or more")?;
         within("skill", self.skill.is_sound(), "finite, and in order")?;
-        within(
-            "placement.failure",
-            (0.0..=1.0).contains(&self.placement.failure),
-            "0 to 1",
-        )?;
-        within(
-            "placement.delay_ms",
-            self.placement.delay_ms.0 <= self.placement.delay_ms.1,
-            "from and to, in this order",
-        )?;
-        within(
-            "servers.match_ms",
-            self.servers.match_ms.0 <= self.servers.match_ms.1,
-            "from and to, in this order",
-        )
+        let failure = (0.0..=1.0).contains(&self.placement.failure);
+        within("placement.failure", failure, "0 to 1")?;
+        let (delay, played) = (self.placement.delay_ms, self.servers.match_ms);
+        within("placement.delay_ms", delay.0 <= delay.1, SPAN)?;
+        within("servers.match_ms", played.0 <= played.1, SPAN)
     }
 
-    fn check_arrivals(
-        &self,
-        within: &impl Fn(&str, bool, &str) -> Result<(), SimError>,
-    ) -> Result<(), SimError> {
+    fn check_time(&self) -> Result<(), SimError> {
+        let duration = (1..=DURATION_MS_MAX).contains(&self.duration_ms);
+        within("duration_ms", duration, "1 ms to 30 days")?;
+        let warm_up = self.warm_up_ms < self.duration_ms;
+        within("warm_up_ms", warm_up, "shorter than duration_ms")?;
+        let interval = self.tick.interval_ms > 0;
+        within("tick.interval_ms", interval, "at least 1 ms")?;
+        within("tick.matches_max", self.tick.matches_max > 0, "at least 1")
+    }
+
+    fn check_arrivals(&self) -> Result<(), SimError> {
         let arrivals = &self.arrivals;
         let rate = arrivals.rate_per_second;
         within(
@@ -410,6 +366,14 @@ impl World {
         let bounded = players <= crate::number::float(PLAYERS_MAX)
             || arrivals.players_max.is_some_and(|most| most <= PLAYERS_MAX);
         within("arrivals", bounded, "at most 10,000,000 players in one run")
+    }
+}
+
+fn within(field: &str, good: bool, why: &str) -> Result<(), SimError> {
+    if good {
+        Ok(())
+    } else {
+        Err(SimError::world(field, why))
     }
 }
 

@@ -54,16 +54,17 @@ pub struct Difference {
 /// # Errors
 /// [`SimError::Line`] for a line that is no entry, [`SimError::Io`] when the log cannot be read.
 pub fn replay(mut log: impl BufRead, make: &MakePlanner<'_>) -> Result<Replay, SimError> {
-    let mut planners: HashMap<GameModeName, Box<dyn Planner>> = HashMap::new();
-    let mut found = Replay::default();
+    let mut replayer = Replayer {
+        make,
+        planners: HashMap::new(),
+        found: Replay::default(),
+    };
     let mut text = Vec::new();
     for line in 1.. {
         text.clear();
-        let read = log
-            .by_ref()
-            .take(LINE_BYTES_MAX)
-            .read_until(b'\n', &mut text)?;
-        if read == 0 {
+        let mut limited = log.by_ref().take(LINE_BYTES_MAX);
+        let read = limited.read_until(b'\n', &mut text)?;
+        if read == 0 || replayer.found.difference.is_some() {
             break;
         }
         if text.trim_ascii().is_empty() {
@@ -72,41 +73,48 @@ pub fn replay(mut log: impl BufRead, make: &MakePlanner<'_>) -> Result<Replay, S
         let entry: Entry<'_> = serde_json::from_slice(&text).map_err(|error| {
             SimError::line(line, format!("no entry of a decision log: {error}"))
         })?;
-        let unknown = |mode: &GameModeName| {
-            SimError::line(
-                line,
-                format!("{mode} has no \"open\" entry before this one"),
-            )
-        };
+        let made = replayer.make_again(line, entry);
+        made.map_err(|why| SimError::line(line, why))?;
+    }
+    Ok(replayer.found)
+}
+
+struct Replayer<'a> {
+    make: &'a MakePlanner<'a>,
+    planners: HashMap<GameModeName, Box<dyn Planner>>,
+    found: Replay,
+}
+
+impl Replayer<'_> {
+    fn planner(&mut self, mode: &GameModeName) -> Result<&mut Box<dyn Planner>, String> {
+        let planner = self.planners.get_mut(mode);
+        planner.ok_or_else(|| format!("{mode} has no \"open\" entry before this one"))
+    }
+
+    fn make_again(&mut self, line: usize, entry: Entry<'_>) -> Result<(), String> {
         match entry {
             Entry::Open {
-                version,
+                version: VERSION,
                 game_mode,
                 regions,
             } => {
-                if version != VERSION {
-                    let why =
-                        format!("version {version} of the log; version {VERSION} can be read");
-                    return Err(SimError::line(line, why));
-                }
-                let planner = make(&game_mode, &regions);
-                planners.insert(game_mode.name.clone(), planner);
+                let planner = (self.make)(&game_mode, &regions);
+                self.planners.insert(game_mode.name.clone(), planner);
+            }
+            Entry::Open { version, .. } => {
+                return Err(format!(
+                    "version {version} of the log; version {VERSION} can be read"
+                ));
             }
             Entry::Insert { ticket } => {
-                let mode = ticket.game_mode.clone();
-                let planner = planners.get_mut(&mode).ok_or_else(|| unknown(&mode))?;
-                planner.insert(Arc::new(ticket.into_owned()));
-                found.tickets += 1;
+                let ticket = Arc::new(ticket.into_owned());
+                self.planner(&ticket.game_mode)?.insert(ticket.clone());
+                self.found.tickets += 1;
             }
             Entry::Remove {
                 game_mode,
                 ticket_id,
-            } => {
-                let planner = planners.get_mut(game_mode.as_ref());
-                planner
-                    .ok_or_else(|| unknown(&game_mode))?
-                    .remove(ticket_id);
-            }
+            } => self.planner(&game_mode)?.remove(ticket_id),
             Entry::Plan {
                 game_mode,
                 now,
@@ -114,30 +122,27 @@ pub fn replay(mut log: impl BufRead, make: &MakePlanner<'_>) -> Result<Replay, S
                 matches_max,
                 plan: logged,
             } => {
-                let planner = planners.get_mut(game_mode.as_ref());
-                let planner = planner.ok_or_else(|| unknown(&game_mode))?;
                 let supply = Supply {
                     servers: supply.into_owned(),
                 };
+                let planner = self.planner(&game_mode)?;
                 let plan = planner.plan(&supply, Budget { matches_max }, now);
                 let replayed = PlanRecord::from(&plan);
-                found.plans += 1;
-                found.matches += replayed.matches.len() as u64;
-                if let Some((what, logged, replayed)) = difference(&logged, &replayed) {
-                    found.difference = Some(Difference {
-                        line,
-                        game_mode: game_mode.into_owned(),
-                        now,
-                        what,
-                        logged,
-                        replayed,
-                    });
-                    break;
-                }
+                self.found.plans += 1;
+                self.found.matches += replayed.matches.len() as u64;
+                let different = difference(&logged, &replayed);
+                self.found.difference = different.map(|(what, logged, replayed)| Difference {
+                    line,
+                    game_mode: game_mode.into_owned(),
+                    now,
+                    what,
+                    logged,
+                    replayed,
+                });
             }
         }
+        Ok(())
     }
-    Ok(found)
 }
 
 /// What differs first, then both values.

@@ -1,8 +1,8 @@
 //! Which plots the page has.
 
 use super::plot::{Frame, Series, bars, lines, round_up};
-use super::{add, minutes, runs, seconds, share};
-use crate::measures::{Figures, Group, Measures, Slice};
+use super::{Groups, add, minutes, runs, seconds, share};
+use crate::measures::{Figures, Measures, Slice};
 use crate::number::float;
 use crate::report::{Report, Run};
 use crate::summary::Unit;
@@ -21,75 +21,75 @@ pub(super) fn all(report: &Report) -> String {
         "Waiting and spread",
         &[waits(report), spreads(report)],
     );
-    section(
-        &mut text,
-        "By skill",
-        &[
-            by_decile(
-                report,
-                "Wait by skill",
-                "From the lowest tenth of the players to the highest: 95 of 100 waited no longer than this. Whoever got no match counts with the time waited.",
-                ("wait p95, seconds", " s", Unit::Wait),
-                |figures| seconds(figures.wait_all_ms.p95),
-            ),
-            by_decile(
-                report,
-                "Spread by skill",
-                "How far apart in skill the players of a match are, for players of each tenth: half of them play with at most this spread.",
-                ("spread p50, points", "", Unit::Points),
-                |figures| figures.spread.p50,
-            ),
-        ],
-    );
-    section(
-        &mut text,
-        "By region",
-        &[
-            by_region(
-                report,
-                "Wait by home region",
-                "95 of 100 players who live there waited no longer than this, those without a match included.",
-                ("wait p95, seconds", " s", Unit::Wait),
-                |figures| seconds(figures.wait_all_ms.p95),
-            ),
-            by_region(
-                report,
-                "Latency by home region",
-                "Round trip to the servers where players of a region play, on average.",
-                ("latency mean, milliseconds", " ms", Unit::Latency),
-                |figures| figures.latency_ms.mean,
-            ),
-        ],
-    );
-    section(
-        &mut text,
-        "Over time",
-        &[
-            over_time(
-                report,
-                "Players waiting",
-                "At each moment of the run. A line that keeps rising means that the queue never empties.",
-                "players",
-                |slice, _| float(slice.waiting),
-            ),
-            over_time(
-                report,
-                "Wait of those who were matched",
-                "Half of the players who got a match at that moment had waited no longer than this.",
-                "wait p50, seconds",
-                |slice, _| seconds(slice.wait_p50_ms),
-            ),
-            arrivals(report),
-            over_time(
-                report,
-                "Game servers in use",
-                "At each moment of the run.",
-                "servers",
-                |slice, _| float(slice.servers),
-            ),
-        ],
-    );
+    section(&mut text, "By skill", &skill_cards(report));
+    section(&mut text, "By region", &region_cards(report));
+    section(&mut text, "Over time", &time_cards(report));
     text
+}
+
+fn skill_cards(report: &Report) -> [Card; 2] {
+    [
+        by_decile(
+            report,
+            "Wait by skill",
+            "From the lowest tenth of the players to the highest: 95 of 100 waited no longer than this. Whoever got no match counts with the time waited.",
+            ("wait p95, seconds", " s", Unit::Wait),
+            |figures| seconds(figures.wait_all_ms.p95),
+        ),
+        by_decile(
+            report,
+            "Spread by skill",
+            "How far apart in skill the players of a match are, for players of each tenth: half of them play with at most this spread.",
+            ("spread p50, points", "", Unit::Points),
+            |figures| figures.spread.p50,
+        ),
+    ]
+}
+
+fn region_cards(report: &Report) -> [Card; 2] {
+    [
+        by_region(
+            report,
+            "Wait by home region",
+            "95 of 100 players who live there waited no longer than this, those without a match included.",
+            ("wait p95, seconds", " s", Unit::Wait),
+            |figures| seconds(figures.wait_all_ms.p95),
+        ),
+        by_region(
+            report,
+            "Latency by home region",
+            "Round trip to the servers where players of a region play, on average.",
+            ("latency mean, milliseconds", " ms", Unit::Latency),
+            |figures| figures.latency_ms.mean,
+        ),
+    ]
+}
+
+fn time_cards(report: &Report) -> [Card; 4] {
+    [
+        over_time(
+            report,
+            "Players waiting",
+            "At each moment of the run. A line that keeps rising means that the queue never empties.",
+            "players",
+            |slice, _| float(slice.waiting),
+        ),
+        over_time(
+            report,
+            "Wait of those who were matched",
+            "Half of the players who got a match at that moment had waited no longer than this.",
+            "wait p50, seconds",
+            |slice, _| seconds(slice.wait_p50_ms),
+        ),
+        arrivals(report),
+        over_time(
+            report,
+            "Game servers in use",
+            "At each moment of the run.",
+            "servers",
+            |slice, _| float(slice.servers),
+        ),
+    ]
 }
 
 fn section(text: &mut String, title: &str, cards: &[Card]) {
@@ -185,7 +185,7 @@ fn grouped(
     x_label: &str,
     (title, says): (&'static str, &'static str),
     (y_label, y_unit, unit): (&str, &str, Unit),
-    (groups, value): (fn(&Measures) -> &[Group], fn(&Figures) -> f64),
+    (groups, value): (Groups, fn(&Figures) -> f64),
 ) -> Card {
     let series = series(report, |measures| {
         let all = groups(measures).iter();

@@ -31,7 +31,7 @@ fn well_formed(page: &str) -> Result<(), String> {
         let end = after.find('>').ok_or("an element without end")?;
         let inside = &after[..end];
         rest = &after[end + 1..];
-        if inside.matches('"').count() % 2 != 0 {
+        if !inside.matches('"').count().is_multiple_of(2) {
             return Err(format!("quotes of <{inside}>"));
         }
         if let Some(name) = inside.strip_prefix('/') {

@@ -1,7 +1,7 @@
 //! What the page says in sentences.
 
 use stadion_core::mode::GameMode;
-use stadion_core::rules::{HardStopAction, SizeStep};
+use stadion_core::rules::HardStopAction;
 
 use super::{count, duration, escape, trimmed};
 use crate::measures::{Group, Measures};
@@ -207,87 +207,69 @@ pub(super) fn decile(group: &Group) -> String {
 
 /// The rules of a game mode, a line each; empty where there is none. The lines are the same for every mode.
 pub(super) fn rules(mode: &GameMode) -> Vec<(&'static str, String)> {
-    let skill = &mode.skill;
     let rules = &mode.rules;
-    let steps = |steps: Vec<String>| steps.join(", ");
-    let latency = rules.latency.iter();
-    let skills = rules.skill_steps.iter();
-    let size = |step: &SizeStep| format!("{} after {}", step.players_min, duration(step.after_ms));
+    let skill = &mode.skill;
+    let window = format!(
+        "{} points, {} more each second, at most {}",
+        trimmed(skill.initial),
+        trimmed(skill.growth_per_second),
+        trimmed(skill.max)
+    );
+    let after = |value: String, ms: u64| format!("{value} after {}", duration(ms));
+    let steps = rules.skill_steps.iter();
+    let steps = steps.map(|step| after(trimmed(step.spread_max), step.after_ms));
+    let limits = rules.latency.iter();
+    let limits = limits.map(|step| after(format!("{} ms", step.max_ms), step.after_ms));
+    let sizes = rules.sizes.iter();
+    let sizes = sizes.map(|step| after(step.players_min.to_string(), step.after_ms));
     let optional = |value: Option<f64>| value.map_or(String::new(), trimmed);
-    let smallest = if mode.players_min == mode.players_target {
+    let players = match mode.teams {
+        1 => mode.players_target.to_string(),
+        teams => format!("{} in {teams} teams", mode.players_target),
+    };
+    let smaller = if mode.players_min == mode.players_target {
         String::new()
     } else {
-        format!(
-            "{} after {}",
-            mode.players_min,
-            duration(mode.settle_after_ms)
-        )
+        after(mode.players_min.to_string(), mode.settle_after_ms)
     };
-    let stop = rules.hard_stop.as_ref().map_or(String::new(), |stop| {
+    vec![
+        ("players wanted", players),
+        ("smaller match", smaller),
+        ("smaller still", listed(sizes)),
+        ("skill window", window),
+        ("wider window", listed(steps)),
+        ("latency limit", format!("{} ms", mode.latency_max_ms)),
+        ("higher limit", listed(limits)),
+        ("gap of team means", optional(rules.team_gap_max)),
+        ("win chance at most", optional(rules.win_chance_max)),
+        ("roles of a team", roles(mode)),
+        ("equal for all", rules.same.join(", ")),
+        ("end of waiting", hard_stop(mode)),
+    ]
+}
+
+fn listed(steps: impl Iterator<Item = String>) -> String {
+    steps.collect::<Vec<_>>().join(", ")
+}
+
+fn roles(mode: &GameMode) -> String {
+    mode.rules.roles.as_ref().map_or(String::new(), |roles| {
+        let each = roles.per_team.iter();
+        let each = each.map(|(role, seats)| format!("{seats} {role}"));
+        let after = duration(roles.autofill_after_ms);
+        format!("{}; any role after {after}", listed(each))
+    })
+}
+
+fn hard_stop(mode: &GameMode) -> String {
+    mode.rules.hard_stop.as_ref().map_or(String::new(), |stop| {
         let then = match &stop.then {
             HardStopAction::GiveUp => "give up".to_owned(),
             HardStopAction::Bots => "fill with bots".to_owned(),
             HardStopAction::Mode(mode) => format!("go on in {mode}"),
         };
         format!("after {}: {then}", duration(stop.after_ms))
-    });
-    let seats = rules.roles.as_ref().map_or(String::new(), |roles| {
-        let each = roles.per_team.iter();
-        let each = each.map(|(role, seats)| format!("{seats} {role}"));
-        let after = duration(roles.autofill_after_ms);
-        format!("{}; any role after {after}", steps(each.collect()))
-    });
-    vec![
-        (
-            "players wanted",
-            match mode.teams {
-                1 => mode.players_target.to_string(),
-                teams => format!("{} in {teams} teams", mode.players_target),
-            },
-        ),
-        ("smaller match", smallest),
-        (
-            "smaller still",
-            steps(rules.sizes.iter().map(size).collect()),
-        ),
-        (
-            "skill window",
-            format!(
-                "{} points, {} more each second, at most {}",
-                trimmed(skill.initial),
-                trimmed(skill.growth_per_second),
-                trimmed(skill.max)
-            ),
-        ),
-        (
-            "wider window",
-            steps(
-                skills
-                    .map(|step| {
-                        format!(
-                            "{} after {}",
-                            trimmed(step.spread_max),
-                            duration(step.after_ms)
-                        )
-                    })
-                    .collect(),
-            ),
-        ),
-        ("latency limit", format!("{} ms", mode.latency_max_ms)),
-        (
-            "higher limit",
-            steps(
-                latency
-                    .map(|step| format!("{} ms after {}", step.max_ms, duration(step.after_ms)))
-                    .collect(),
-            ),
-        ),
-        ("gap of team means", optional(rules.team_gap_max)),
-        ("win chance at most", optional(rules.win_chance_max)),
-        ("roles of a team", seats),
-        ("equal for all", rules.same.join(", ")),
-        ("end of waiting", stop),
-    ]
+    })
 }
 
 /// The world, a line each.

@@ -21,14 +21,14 @@ fn a_world_that_cannot_be_is_refused_with_its_field() {
         ("warm_up_ms", |world| world.warm_up_ms = world.duration_ms),
         ("tick.interval_ms", |world| world.tick.interval_ms = 0),
         ("arrivals.rate_per_second", |world| {
-            world.arrivals.rate_per_second = f64::NAN
+            world.arrivals.rate_per_second = f64::NAN;
         }),
         ("arrivals", |world| {
-            world.arrivals.rate_per_second = 90_000.0
+            world.arrivals.rate_per_second = 90_000.0;
         }),
         ("modes", |world| world.modes.clear()),
         ("regions", |world| {
-            world.regions.iter_mut().for_each(|place| place.share = 0.0)
+            world.regions.iter_mut().for_each(|place| place.share = 0.0);
         }),
         ("parties", |world| world.parties = vec![-1.0, 2.0]),
         ("latency", |world| world.latency.line_ms = (9.0, 1.0)),
