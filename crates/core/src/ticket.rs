@@ -306,8 +306,7 @@ impl NewTicket {
         regions: &'a [Region],
     ) -> impl Iterator<Item = &'a Region> {
         regions.iter().filter(|region| {
-            // Whoever waits may accept more later.
-            let latency_max_ms = mode.latency_last_ms();
+            let latency_max_ms = mode.latency_last_ms(); // Who waits may accept more.
             accepts(
                 &self.players,
                 &self.region_preference,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use stadion_client::ProblemKind;
 use stadion_client::wire;
+use stadion_core::flexmatch::SKILL_ATTRIBUTE;
 use stadion_core::id::{GameModeName, PlayerId, Region};
 use stadion_core::limits::{PARTY_PLAYERS_MAX, REGIONS_MAX};
 use stadion_core::matches::Match;
@@ -33,6 +34,10 @@ pub(crate) fn party(
             && let Some(skill) = caller.skill.get(mode)
         {
             player.skill = *skill;
+            // A rule set looks at the attribute first: the studio's word must reach it, too.
+            if let Some(attribute) = player.attributes.get_mut(SKILL_ATTRIBUTE) {
+                *attribute = Attribute::Number(*skill);
+            }
         }
         Ok(player)
     };
@@ -54,9 +59,13 @@ fn ticket_player(player: &wire::Player, path: &str) -> Result<TicketPlayer, Refu
         wire::Attribute::List(texts) => Attribute::List(texts.clone()),
         wire::Attribute::Map(numbers) => Attribute::Map(numbers.clone()),
     };
+    let skill = match player.attributes.get(SKILL_ATTRIBUTE) {
+        Some(wire::Attribute::Number(number)) => *number,
+        _ => 0.0,
+    };
     Ok(TicketPlayer {
         player_id,
-        skill: player.skill.unwrap_or(0.0),
+        skill: player.skill.unwrap_or(skill),
         skill_uncertainty: player.skill_uncertainty.unwrap_or(0.0),
         latencies_ms,
         attributes: player
@@ -252,3 +261,6 @@ pub(crate) fn unknown_mode<'a>(name: &str, known: impl Iterator<Item = &'a Strin
     let detail = format!("there is no game mode {name:?}; there are {known}");
     Refusal::new(ProblemKind::UnknownGameMode, detail)
 }
+
+#[cfg(test)]
+mod tests;
