@@ -147,7 +147,7 @@ fn summary_table(report: &Report) -> String {
     add(
         &mut text,
         format_args!(
-            "<div class=\"wide\"><table class=\"summary\">{}<th scope=\"col\">What it says</th></tr></thead>\n<tbody>\n",
+            "<div class=\"wide\"><table class=\"summary\">{}<th scope=\"col\" class=\"says\">What it says</th></tr></thead>\n<tbody>\n",
             head(report, "")
         ),
     );
@@ -299,25 +299,33 @@ fn rules(report: &Report) -> String {
                 head(report, "rule")
             ),
         );
-        let sides: Vec<Vec<(&str, String)>> = report
+        let sides: Vec<Vec<(String, String)>> = report
             .runs
             .iter()
             .filter_map(|run| run.game_modes.get(at))
             .map(words::rules)
             .collect();
-        for (line, (name, value)) in sides[0].iter().enumerate() {
-            let values: Vec<&String> = sides.iter().map(|side| &side[line].1).collect();
-            if values.iter().all(|value| value.is_empty()) {
-                continue;
+        let mut names: Vec<&str> = Vec::new();
+        for (name, value) in sides.iter().flatten() {
+            if !value.is_empty() && !names.contains(&name.as_str()) {
+                names.push(name);
             }
-            let differs = values.iter().any(|other| *other != value);
+        }
+        for name in names {
+            let of = |side: &Vec<(String, String)>| {
+                let mut lines = side.iter();
+                let found = lines.find(|(other, _)| other == name);
+                found.map_or(String::new(), |(_, value)| value.clone())
+            };
+            let values: Vec<String> = sides.iter().map(of).collect();
+            let differs = values.windows(2).any(|pair| pair[0] != pair[1]);
             let class = if differs { " class=\"differs\"" } else { "" };
             add(
                 &mut text,
                 format_args!("<tr{class}><th scope=\"row\">{name}</th>"),
             );
             for value in values {
-                let shown = if value.is_empty() { "–" } else { value };
+                let shown = if value.is_empty() { "–" } else { &value };
                 add(
                     &mut text,
                     format_args!("<td class=\"number\">{}</td>", escape(shown)),

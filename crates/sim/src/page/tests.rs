@@ -7,7 +7,7 @@ fn world(preset: Preset) -> World {
     let mut world = preset.world();
     world.duration_ms = 60_000;
     world.warm_up_ms = 5_000;
-    world.arrivals.rate_per_second = 20.0;
+    world.arrivals.rate_per_second = 8.0;
     world
 }
 

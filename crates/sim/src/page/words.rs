@@ -1,7 +1,7 @@
 //! What the page says in sentences.
 
 use stadion_core::mode::GameMode;
-use stadion_core::rules::HardStopAction;
+use stadion_core::rules::{HardStopAction, Rules};
 
 use super::{count, duration, escape, trimmed};
 use crate::measures::{Group, Measures};
@@ -12,6 +12,8 @@ use crate::world::{Distance, Skill, World};
 
 /// A difference below this share of the larger value is not worth a word.
 const WORTH_SAYING: f64 = 0.03;
+/// Characters of a rule that has no words of its own: some lines of a table.
+const RULE_CHARS_MAX: usize = 300;
 
 /// What was simulated.
 pub(super) fn lead(report: &Report) -> String {
@@ -25,8 +27,8 @@ pub(super) fn lead(report: &Report) -> String {
     });
     let seed = report.runs.first().map_or(0, |run| run.measures.seed);
     let from = match &world.recorded {
-        Some(_) => "Recorded tickets",
-        None => "Drawn by chance",
+        Some(_) => "The players are recorded ones",
+        None => "The players are drawn by chance",
     };
     let compared = if report.runs.len() > 1 {
         " A and B met exactly the same players at the same moments; all that differs is the rules by which matches are \
@@ -36,7 +38,7 @@ pub(super) fn lead(report: &Report) -> String {
     };
     format!(
         "{}. {} simulated players queue within {} and get their matches from the real matchmaker.{compared} \
-         {from}, seed {seed}: the same seed makes the same run.",
+         {from} (seed {seed}): the same seed makes the same run.",
         escape(&world.title),
         count(players),
         duration(world.duration_ms)
@@ -114,59 +116,131 @@ fn ordinal(decile: &str) -> String {
     }
 }
 
+/// A topic on which one set of rules can be better.
+struct Topic {
+    name: &'static str,
+    /// What players get from the better one.
+    gain: &'static str,
+    unit: Unit,
+    values: (f64, f64),
+    /// What the values are.
+    what: &'static str,
+}
+
+impl Topic {
+    /// The better side: 0 or 1.
+    fn better(&self) -> Option<usize> {
+        let (a, b) = self.values;
+        let same = (a - b).abs() <= WORTH_SAYING * a.abs().max(b.abs());
+        (!same && self.unit.show(a) != self.unit.show(b)).then_some(usize::from(b < a))
+    }
+
+    fn sentence(&self) -> String {
+        let (a, b) = self.values;
+        let values = format!(
+            "{} {} with A, {} with B",
+            self.what,
+            self.unit.show(a),
+            self.unit.show(b)
+        );
+        match self.better() {
+            Some(side) => format!(
+                "<b>{}:</b> with <b>{}</b> {}; {values}.",
+                self.name,
+                super::LETTERS[side],
+                self.gain
+            ),
+            None => format!(
+                "<b>{}:</b> no difference worth naming; {values}.",
+                self.name
+            ),
+        }
+    }
+}
+
 fn compared(a: &Measures, b: &Measures) -> Vec<String> {
+    let topics = topics(a, b);
+    let better = |side: usize| -> Vec<&str> {
+        let mine = topics.iter().filter(|topic| topic.better() == Some(side));
+        mine.map(|topic| topic.name).collect()
+    };
+    let all = match (better(0).join(", "), better(1).join(", ")) {
+        (none, other) if none.is_empty() && other.is_empty() => {
+            "A and B do not differ in anything that players would notice.".to_owned()
+        }
+        (a, b) if b.is_empty() => {
+            format!("<b>A</b> is better in everything in which they differ: {a}.")
+        }
+        (a, b) if a.is_empty() => {
+            format!("<b>B</b> is better in everything in which they differ: {b}.")
+        }
+        (a, b) => format!("It is a trade. <b>A</b> is better at: {a}. <b>B</b> is better at: {b}."),
+    };
+    let mut said = vec![all];
+    said.extend(topics.iter().map(Topic::sentence));
+    said
+}
+
+fn topics(a: &Measures, b: &Measures) -> Vec<Topic> {
     let (one, two) = (&a.overall, &b.overall);
-    let mut said = vec![
-        side(
+    let topic = |name, gain, unit, values, what| Topic {
+        name,
+        gain,
+        unit,
+        values,
+        what,
+    };
+    let waits = (&one.wait_all_ms, &two.wait_all_ms);
+    let mut topics = vec![
+        topic(
             "Waiting",
-            "wait less",
+            "players wait less",
             Unit::Wait,
-            (one.wait_all_ms.p50, two.wait_all_ms.p50),
-            "half of the players wait at most",
+            (waits.0.p50, waits.1.p50),
+            "half of them wait at most",
         ),
-        side(
-            "The long waits",
-            "keep them shorter",
+        topic(
+            "Long waits",
+            "they are shorter",
             Unit::Wait,
-            (one.wait_all_ms.p95, two.wait_all_ms.p95),
-            "95 of 100 wait at most",
+            (waits.0.p95, waits.1.p95),
+            "95 of 100 players wait at most",
         ),
-        side(
-            "Without a match",
-            "leave fewer",
+        topic(
+            "Players without a match",
+            "there are fewer",
             Unit::Percent,
             (one.unmatched_percent, two.unmatched_percent),
-            "players who got none:",
+            "left or still waiting:",
         ),
-        side(
+        topic(
             "Skill",
-            "bring players together who are closer",
+            "players of a match are closer",
             Unit::Points,
             (one.spread.p50, two.spread.p50),
-            "median spread of a match, in points:",
+            "median spread in points:",
         ),
     ];
     if let (Some(one), Some(two)) = (one.win_chance, two.win_chance) {
-        let values = (100.0 * one.p50, 100.0 * two.p50);
-        said.push(side(
-            "Teams",
-            "make fairer ones",
+        topics.push(topic(
+            "Fair teams",
+            "teams are more equal",
             Unit::Percent,
-            values,
-            "the stronger team is expected to win (50 % is fair):",
+            (100.0 * one.p50, 100.0 * two.p50),
+            "expected wins of the stronger team (50 % is fair):",
         ));
     }
-    said.push(side(
+    topics.push(topic(
         "Latency",
-        "place players nearer",
+        "players are nearer to their server",
         Unit::Latency,
         (one.latency_ms.mean, two.latency_ms.mean),
         "mean round trip:",
     ));
     if a.matches.without_common_region + b.matches.without_common_region > 0 {
-        said.push(side(
-            "Common region",
-            "make fewer matches without one",
+        topics.push(topic(
+            "Common regions",
+            "fewer matches lack one",
             Unit::Percent,
             (
                 a.matches.without_common_region_percent,
@@ -175,21 +249,7 @@ fn compared(a: &Measures, b: &Measures) -> Vec<String> {
             "matches for which no region suits all:",
         ));
     }
-    said
-}
-
-fn side(topic: &str, does: &str, unit: Unit, (a, b): (f64, f64), what: &str) -> String {
-    let same = (a - b).abs() <= WORTH_SAYING * a.abs().max(b.abs());
-    let (shown_a, shown_b) = (unit.show(a), unit.show(b));
-    if same || shown_a == shown_b {
-        return format!(
-            "<b>{topic}:</b> no difference worth naming; {what} {shown_a} with A, {shown_b} with B."
-        );
-    }
-    let better = if a < b { "A" } else { "B" };
-    format!(
-        "<b>{topic}:</b> rules <b>{better}</b> {does}; {what} {shown_a} with A, {shown_b} with B."
-    )
+    topics
 }
 
 /// A tenth with the skills in it.
@@ -206,7 +266,7 @@ pub(super) fn decile(group: &Group) -> String {
 }
 
 /// The rules of a game mode, a line each; empty where there is none. The lines are the same for every mode.
-pub(super) fn rules(mode: &GameMode) -> Vec<(&'static str, String)> {
+pub(super) fn rules(mode: &GameMode) -> Vec<(String, String)> {
     let rules = &mode.rules;
     let skill = &mode.skill;
     let window = format!(
@@ -232,7 +292,7 @@ pub(super) fn rules(mode: &GameMode) -> Vec<(&'static str, String)> {
     } else {
         after(mode.players_min.to_string(), mode.settle_after_ms)
     };
-    vec![
+    let worded = [
         ("players wanted", players),
         ("smaller match", smaller),
         ("smaller still", listed(sizes)),
@@ -245,7 +305,47 @@ pub(super) fn rules(mode: &GameMode) -> Vec<(&'static str, String)> {
         ("roles of a team", roles(mode)),
         ("equal for all", rules.same.join(", ")),
         ("end of waiting", hard_stop(mode)),
-    ]
+    ];
+    let worded = worded.into_iter();
+    let mut lines: Vec<_> = worded
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    lines.extend(other_rules(rules));
+    lines
+}
+
+/// Rules that have lines of their own.
+const WORDED: [&str; 9] = [
+    "skill_steps",
+    "latency",
+    "sizes",
+    "team_gap_max",
+    "win_chance_max",
+    "roles",
+    "same",
+    "hard_stop",
+    "performance_deviation",
+];
+
+/// All other rules as they are written, where they are not the default.
+fn other_rules(rules: &Rules) -> Vec<(String, String)> {
+    let written = |rules: &Rules| match serde_json::to_value(rules) {
+        Ok(serde_json::Value::Object(keys)) => keys,
+        _ => serde_json::Map::new(),
+    };
+    let defaults = written(&Rules::default());
+    let others = written(rules).into_iter();
+    let others = others.filter(|(key, _)| !WORDED.contains(&key.as_str()));
+    others
+        .map(|(key, value)| {
+            let shown = if defaults.get(&key) == Some(&value) {
+                String::new()
+            } else {
+                value.to_string().chars().take(RULE_CHARS_MAX).collect()
+            };
+            (key.replace('_', " "), shown)
+        })
+        .collect()
 }
 
 fn listed(steps: impl Iterator<Item = String>) -> String {

@@ -329,11 +329,11 @@ fn i1_a_plan_with_a_ticket_twice_is_refused() {
 
 fn short(preset: Preset) -> World {
     let mut world = preset.world();
-    world.duration_ms = 120_000;
-    world.warm_up_ms = 10_000;
+    world.duration_ms = 60_000;
+    world.warm_up_ms = 5_000;
     world.arrivals.rate_per_second = 20.0;
     for spike in &mut world.arrivals.spikes {
-        (spike.at_ms, spike.duration_ms) = (30_000, 20_000);
+        (spike.at_ms, spike.duration_ms) = (20_000, 10_000);
     }
     world
 }
