@@ -29,6 +29,8 @@ pub(crate) struct Arrival {
     pub(crate) home: usize,
     /// When its players lose patience.
     pub(crate) leaves_at: Option<u64>,
+    /// Whether it went on in another game mode; it does so once.
+    pub(crate) widened: bool,
 }
 
 /// Where tickets come from.
@@ -167,6 +169,7 @@ impl<'a> Population<'a> {
             mode,
             home,
             leaves_at: (leaves_after < u64::MAX).then(|| at_ms + leaves_after),
+            widened: false,
         }
     }
 

@@ -9,6 +9,7 @@ use rand::{RngExt, SeedableRng};
 use stadion_core::id::{Region, TicketId};
 use stadion_core::matches::MatchPlan;
 use stadion_core::matchmaker::{Budget, Supply};
+use stadion_core::rules::HardStopAction;
 use stadion_core::time::Timestamp;
 
 use crate::error::SimError;
@@ -88,6 +89,8 @@ enum Event {
     Placed { placement: u64 },
     /// A ticket's players lose patience.
     Leave { ticket: TicketId },
+    /// A ticket has waited as long as its game mode allows.
+    HardStop { ticket: TicketId },
     /// The next ticket comes.
     Arrive,
     /// A planner is asked.
@@ -176,6 +179,7 @@ impl<'a> Running<'a> {
             Event::MatchEnd { region } => self.free_server(region),
             Event::Placed { placement } => self.placed(placement),
             Event::Leave { ticket } => self.leave(ticket),
+            Event::HardStop { ticket } => self.hard_stop(ticket),
             Event::Arrive => {
                 if let Some(arrival) = self.coming.take() {
                     self.collector.arrived(self.now.0, arrival.ticket.size());
@@ -202,8 +206,48 @@ impl<'a> Running<'a> {
         let lane = &mut self.lanes[mode];
         lane.planner.insert(arrival.ticket.clone());
         lane.waiting += 1;
+        // With bots the planner itself makes the match.
+        let stop = self.world.modes[mode].mode.rules.hard_stop.as_ref();
+        let stop = stop.filter(|stop| stop.then != HardStopAction::Bots);
+        if let Some(stop) = stop {
+            let at = arrival.ticket.created_at.plus_ms(stop.after_ms);
+            let ticket = arrival.ticket.id;
+            self.schedule(at.max(self.now).0, Event::HardStop { ticket });
+        }
         self.searching.insert(arrival.ticket.id, arrival);
         self.poke(mode, self.now.0);
+    }
+
+    /// The ticket gives up, or goes on in another game mode with its age. A mode that the world does not have is as
+    /// good as none.
+    fn hard_stop(&mut self, ticket: TicketId) {
+        let Some(mut arrival) = self.searching.remove(&ticket) else {
+            return;
+        };
+        let modes = &self.world.modes;
+        let stop = modes[arrival.mode].mode.rules.hard_stop.as_ref();
+        let due = stop.filter(|stop| arrival.ticket.waited_ms(self.now) >= stop.after_ms);
+        let Some(stop) = due else {
+            // It went on in another mode meanwhile.
+            self.searching.insert(ticket, arrival);
+            return;
+        };
+        self.forget(&arrival);
+        let next = match &stop.then {
+            HardStopAction::Mode(name) => modes.iter().position(|share| share.mode.name == *name),
+            HardStopAction::GiveUp | HardStopAction::Bots => None,
+        };
+        let poked = arrival.mode;
+        match next.filter(|next| *next != arrival.mode && !arrival.widened) {
+            Some(next) => {
+                arrival.mode = next;
+                arrival.widened = true;
+                Arc::make_mut(&mut arrival.ticket).game_mode = modes[next].mode.name.clone();
+                self.search(arrival);
+            }
+            None => self.collector.ended(&arrival, Fate::Left, self.now.0),
+        }
+        self.poke(poked, self.now.0);
     }
 
     /// Something changed, or will have at `at_ms`: the planner is asked as soon as its interval allows.

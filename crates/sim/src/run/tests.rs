@@ -5,7 +5,7 @@ use stadion_core::id::{GameModeName, PlayerId};
 use stadion_core::matches::Quality;
 use stadion_core::matchmaker::Plan;
 use stadion_core::mode::{GameMode, SkillWindow};
-use stadion_core::rules::Rules;
+use stadion_core::rules::{HardStop, Rules};
 use stadion_core::ticket::TicketPlayer;
 
 use super::*;
@@ -250,6 +250,36 @@ fn players_leave_when_their_patience_ends() {
     let m = run(&duel(alone), &pairs(&Rc::default()), 1).unwrap();
     assert_eq!((m.overall.left, m.overall.waiting), (1, 1));
     assert_eq!(m.overall.wait_all_ms.p50, 7_000.0);
+}
+
+#[test]
+fn a_hard_stop_ends_the_ticket_or_takes_it_to_another_mode_with_its_age() {
+    let mut world = duel(vec![
+        recorded(0, "a", 1.0, 10, 10),
+        recorded(20_000, "b", 1.0, 10, 10),
+    ]);
+    let mut free = world.modes[0].clone();
+    free.mode.name = GameModeName::new("free").unwrap();
+    world.modes.push(free.clone());
+    if let Some(all) = &mut world.recorded {
+        all[1].game_mode = free.mode.name.clone();
+    }
+    let run_with = |then: HardStopAction| {
+        let mut world = world.clone();
+        world.modes[0].mode.rules.hard_stop = Some(HardStop {
+            after_ms: 30_000,
+            then,
+        });
+        run(&world, &pairs(&Rc::default()), 1).unwrap()
+    };
+    let widened = run_with(HardStopAction::Mode(free.mode.name.clone()));
+    assert_eq!(
+        (widened.overall.matched, widened.overall.wait_ms.max),
+        (2, 30_000.0)
+    );
+    let gave_up = run_with(HardStopAction::GiveUp);
+    assert_eq!((gave_up.overall.left, gave_up.overall.waiting), (1, 1));
+    assert_eq!(gave_up.by_mode[0].figures.wait_all_ms.max, 30_000.0);
 }
 
 #[test]
