@@ -28,6 +28,7 @@ mod evaluate;
 mod explain;
 mod expression;
 mod judge;
+mod locate;
 mod mapping;
 mod node;
 mod prune;
@@ -54,7 +55,7 @@ pub const SKILL_ATTRIBUTE: &str = "skill";
 pub struct RuleSetError {
     /// JSON pointer to the value (RFC 6901); empty for the whole.
     pub pointer: String,
-    /// Line and column, from 1, where the text is no JSON.
+    /// Line and column, from 1, of that value, or where the text is no JSON.
     pub location: Option<(usize, usize)>,
     /// What is wrong and what would be right.
     pub what: String,
@@ -64,11 +65,13 @@ impl std::error::Error for RuleSetError {}
 
 impl fmt::Display for RuleSetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.location {
-            Some((line, column)) => write!(f, "line {line}, column {column}: {}", self.what),
-            None if self.pointer.is_empty() => f.write_str(&self.what),
-            None => write!(f, "{}: {}", self.pointer, self.what),
+        if let Some((line, column)) = self.location {
+            write!(f, "line {line}, column {column}: ")?;
         }
+        if !self.pointer.is_empty() {
+            write!(f, "{}: ", self.pointer)?;
+        }
+        f.write_str(&self.what)
     }
 }
 

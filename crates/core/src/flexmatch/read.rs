@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::locate::locate;
 use super::node::{Fields, Node, choices, shown, wrong};
 use super::steps::Stepped;
 use super::{
@@ -43,7 +44,14 @@ pub(super) fn rule_set(text: &str) -> Result<RuleSet, RuleSetError> {
         return Err(wrong("", what));
     }
     let node: Node = serde_json::from_str(text).map_err(|error| not_json(text, &error))?;
-    if let Node::Object(entries) = &node {
+    meaning(text, &node).map_err(|error| RuleSetError {
+        location: Some(locate(text, &error.pointer)),
+        ..error
+    })
+}
+
+fn meaning(text: &str, node: &Node) -> Result<RuleSet, RuleSetError> {
+    if let Node::Object(entries) = node {
         for (key, instead) in ELSEWHERE {
             if entries.iter().any(|(known, _)| known == key) {
                 let what = format!(
@@ -53,7 +61,7 @@ pub(super) fn rule_set(text: &str) -> Result<RuleSet, RuleSetError> {
             }
         }
     }
-    let fields = Fields::open(&node, "", &KEYS)?;
+    let fields = Fields::open(node, "", &KEYS)?;
     match fields.required_text("ruleLanguageVersion")? {
         "1.0" => {}
         other => {

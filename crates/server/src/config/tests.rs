@@ -398,7 +398,7 @@ fn every_key_has_a_variable() {
 
 #[test]
 fn the_examples_load() {
-    let folder = repository().join("examples/config");
+    let folder = fs::read_dir(repository().join("examples/config")).unwrap();
     let dir = Secrets::new();
     let (private, public) = key_pair();
     let secret = dir.file("secret", "0123456789abcdef0123456789abcdef", 0o600);
@@ -418,11 +418,9 @@ fn the_examples_load() {
         ("STADION_AUTH__PLAYER_KEYS", &key),
     ]);
     let mut names = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|kind| kind == "json") {
-            continue; // A rule set, which a configuration beside it names.
-        }
+    // Rule sets are named by the configurations beside them.
+    let paths = folder.map(|entry| entry.unwrap().path());
+    for path in paths.filter(|path| path.extension() == Some("yaml".as_ref())) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let env = if name == "production.yaml" {
             production.clone()

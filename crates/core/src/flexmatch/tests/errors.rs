@@ -368,3 +368,35 @@ fn tickets_bring_what_the_rules_need() {
         "{error}"
     );
 }
+
+#[test]
+fn mistakes_have_a_line_and_a_column() {
+    let text = [
+        r#"{ "ruleLanguageVersion": "1.0","#,
+        r#"  "teams": [{"name": "a", "minPlayers": 1, "maxPlayers": 2},"#,
+        r#"    {"name": "b", "minPlayers": 5, "maxPlayers": 4}]}"#,
+    ];
+    assert_eq!(
+        error_of(&text.join("\n")),
+        "line 3, column 33: /teams/1/minPlayers: is 5, must not be above maxPlayers (4)"
+    );
+    let places = [
+        ("", (1, 3)),
+        ("/a~1b", (1, 13)),
+        ("/c", (2, 7)),
+        ("/c/0", (2, 8)),
+        ("/c/2/d", (3, 7)),
+        ("/c/2/none", (3, 2)),
+        ("/c/9", (2, 7)),
+        ("/e", (4, 6)),
+        ("/none", (1, 3)),
+    ];
+    let text = "  { \"a/b\" : \"é\\\"},[\",\n  \"c\":[1.5e3, {\"x\": [[]], \"y\": null},\n {\"d\":true}],\n \"e\":0}";
+    for (pointer, place) in places {
+        assert_eq!(
+            super::super::locate::locate(text, pointer),
+            place,
+            "{pointer}"
+        );
+    }
+}

@@ -270,7 +270,7 @@ fn a_rule_set_stands_alone_and_its_mistakes_have_a_place() {
         (
             r#"{"name": "Near", "type": "batchDistance", "batchAttribute": "skil", "maxDistance": 50}"#,
             "",
-            "game_modes[0].flexmatch: in rules/duo.json: /rules/0/batchAttribute: no attribute \"skil\" in playerAttributes; did you mean \"skill\"?",
+            "game_modes[0].flexmatch: in rules/duo.json: line 1, column 238: /rules/0/batchAttribute: no attribute \"skil\" in playerAttributes; did you mean \"skill\"?",
         ),
         (
             "{",
