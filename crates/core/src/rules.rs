@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::flexmatch::RuleSet;
 use crate::id::GameModeName;
+use crate::mode::SkillWindow;
 
 /// One of several different teams; equal teams need no such rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,20 @@ pub struct SkillStep {
     pub after_ms: u64,
     /// Spread of a match that it allows from then on.
     pub spread_max: f64,
+}
+
+/// How skill is spread over the players of a game mode, about normally. Where players are rare, waiting brings nobody
+/// nearer: they have a head start towards wider aims.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Population {
+    /// Mean skill.
+    pub mean: f64,
+    /// Standard deviation of skill, above 0.
+    pub deviation: f64,
+    /// Head start of a ticket one deviation from the mean, milliseconds; it grows with the square of the distance, as
+    /// the logarithm of a normal density falls.
+    pub head_start_ms: f64,
 }
 
 /// What makes one region of several acceptable ones the best.
@@ -149,6 +164,13 @@ pub struct Rules {
     pub region_by: RegionBy,
     /// Wider skill windows after longer waiting, in order.
     pub skill_steps: Vec<SkillStep>,
+    /// Spread that a match of the target size should have for the mean waiting of its tickets. Within what the windows of
+    /// all allow, a wider one is not made yet: somebody nearer may come. Left out, what is allowed is made at once.
+    pub aim: Option<SkillWindow>,
+    /// Wider aims after longer waiting on average, beside the steady widening.
+    pub aim_steps: Vec<SkillStep>,
+    /// Who gets a head start towards wider aims.
+    pub population: Option<Population>,
     /// A party's skill.
     pub party_skill: Aggregate,
     /// Waiting that each point of a ticket's skill uncertainty counts for when its window widens, milliseconds: whoever
@@ -188,6 +210,9 @@ impl Default for Rules {
             latency: Vec::new(),
             region_by: RegionBy::default(),
             skill_steps: Vec::new(),
+            aim: None,
+            aim_steps: Vec::new(),
+            population: None,
             party_skill: Aggregate::default(),
             uncertainty_ms_per_point: 0.0,
             team_gap_max: None,

@@ -1,7 +1,7 @@
 //! How far apart in skill the players of a match may be, in whole numbers, so that every moment can be computed back.
 
 use crate::mode::SkillWindow;
-use crate::rules::{Aggregate, Rules};
+use crate::rules::{Aggregate, Rules, SkillStep};
 
 /// Units of a point of skill. With ±1,000,000 points this leaves half of an `i32`.
 const UNITS_PER_POINT: f64 = 1_024.0;
@@ -23,12 +23,22 @@ pub(super) struct Allowance {
 
 impl Allowance {
     pub(super) fn new(window: &SkillWindow, rules: &Rules) -> Self {
+        Self::with_steps(window, &rules.skill_steps, rules)
+    }
+
+    /// The spread that is aimed at.
+    pub(super) fn aim(rules: &Rules) -> Option<Self> {
+        let aim = rules.aim.as_ref()?;
+        Some(Self::with_steps(aim, &rules.aim_steps, rules))
+    }
+
+    fn with_steps(window: &SkillWindow, given: &[SkillStep], rules: &Rules) -> Self {
         let scale = match rules.party_skill {
             Aggregate::Sum => UNITS_PER_POINT_OF_SUMS,
             _ => UNITS_PER_POINT,
         };
         let mut steps: Vec<(u64, i64)> = Vec::new();
-        let mut given: Vec<_> = rules.skill_steps.iter().collect();
+        let mut given: Vec<_> = given.iter().collect();
         given.sort_by_key(|step| step.after_ms);
         for step in given {
             let spread = units(step.spread_max, scale);
@@ -123,7 +133,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::rules::SkillStep;
 
     proptest! {
         #[test]

@@ -4,6 +4,9 @@ use super::allowance::Allowance;
 use crate::mode::GameMode;
 use crate::rules::{HardStopAction, Rules};
 
+/// Least that a second of waiting is worth, points, where windows do not widen.
+const POINTS_PER_SECOND_MIN: f64 = 1.0;
+
 /// Players that one team needs and takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shape {
@@ -14,6 +17,8 @@ pub(super) struct Shape {
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub(super) allowance: Allowance,
+    /// Spread for the mean waiting of a match.
+    pub(super) aim: Option<Allowance>,
     pub(super) rules: Rules,
     pub(super) shapes: Vec<Shape>,
     /// All teams alike.
@@ -82,6 +87,7 @@ impl Compiled {
         }
         Self {
             allowance: Allowance::new(&mode.skill, &rules),
+            aim: Allowance::aim(&rules),
             equal: shapes.windows(2).all(|pair| pair[0] == pair[1]),
             shapes,
             target,
@@ -90,6 +96,24 @@ impl Compiled {
             latencies,
             rules,
         }
+    }
+
+    /// The first moment at which a match of this spread is worth making, whose members have waited since `eager` on
+    /// average.
+    pub(super) fn aimed_at(&self, spread: i64, eager: u64) -> u64 {
+        let Some(aim) = &self.aim else {
+            return 0;
+        };
+        let waited = aim.until(spread);
+        waited.map_or(u64::MAX, |waited| eager.saturating_add(waited))
+    }
+
+    /// Spread, less what waiting since `eager` is worth.
+    pub(super) fn waiting_cost(&self, spread: i64, eager: u64, now: u64) -> i64 {
+        let waited = i64::try_from(now.saturating_sub(eager)).unwrap_or(i64::MAX);
+        let widening = self.aim.as_ref().unwrap_or(&self.allowance).growth();
+        let per_second = widening.max(self.allowance.units(POINTS_PER_SECOND_MIN));
+        spread - per_second.saturating_mul(waited) / 1_000
     }
 
     /// Players that are enough for a match whose oldest ticket has waited so long.

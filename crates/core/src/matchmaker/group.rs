@@ -22,6 +22,8 @@ pub(super) struct Group {
     pub(super) players: u32,
     pub(super) spread: i64,
     pub(super) oldest: u64,
+    /// When its tickets began to wait, on average, head starts included.
+    pub(super) eager: u64,
 }
 
 /// In which order a walk goes away from its anchor.
@@ -165,11 +167,14 @@ pub(super) fn around(
         within.map(|near| index.slots.hot(near.slot).size).sum()
     };
     let mut best: Option<Group> = None;
+    let mut aimed = u64::MAX;
     if hot.size + players(&around.low) + players(&around.high) >= rules.players_floor() {
         for order in [Order::Nearest, Order::Down, Order::Up] {
-            let found = grow(index, around, anchor, order, allowed, now);
             let rank = |group: &Group| (group.players, -group.spread);
-            best = best.into_iter().chain(found).max_by_key(rank);
+            match grow(index, around, anchor, order, allowed, now) {
+                Ok(found) => best = best.into_iter().chain([found]).max_by_key(rank),
+                Err(at) => aimed = aimed.min(at),
+            }
             if best
                 .as_ref()
                 .is_some_and(|group| group.players == rules.target)
@@ -178,7 +183,7 @@ pub(super) fn around(
             }
         }
     }
-    best.ok_or_else(|| later(index, around, anchor, allowed, now))
+    best.ok_or_else(|| later(index, around, anchor, allowed, now).min(aimed))
 }
 
 /// The first moment after `now` at which anything around `anchor` is different, if nobody comes or goes.
@@ -216,12 +221,12 @@ fn grow(
     order: Order,
     allowed: i64,
     now: u64,
-) -> Option<Group> {
+) -> Result<Group, u64> {
     let rules = &index.rules;
     let own = index.slots.hot(anchor).skill;
     let mut growing = Growing::new(index, anchor, now);
     if !growing.seat(anchor) {
-        return None;
+        return Err(u64::MAX);
     }
     // Parties that fitted the rules and not the seats that were left, for another try at the seating.
     let mut spare = Vec::new();
@@ -262,10 +267,20 @@ fn grow(
     let mut group = if growing.is_full() {
         finish(&growing, growing.teams.clone())
     } else {
-        settle(&mut growing, &spare, allowed)?
+        settle(&mut growing, &spare, allowed).ok_or(u64::MAX)?
     };
+    if group.players == rules.target {
+        let at = rules.aimed_at(group.spread, group.eager);
+        if at > now {
+            return Err(at);
+        }
+    }
     teams::balance(&index.slots, rules, &mut group.teams, now);
-    is_fair(index, rules, &group).then_some(group)
+    if is_fair(index, rules, &group) {
+        Ok(group)
+    } else {
+        Err(u64::MAX)
+    }
 }
 
 /// A match below the target, if its oldest has waited long enough.
@@ -333,10 +348,12 @@ fn finish(growing: &Growing<'_>, teams: Teams) -> Group {
     let spread = skills().max().unwrap_or(0) - skills().min().unwrap_or(0);
     let players = hots().map(|hot| hot.size).sum();
     let oldest = hots().map(|hot| hot.created).min().unwrap_or(growing.now);
+    let eager = hots().map(|hot| hot.eager).sum::<u64>() / hots().count().max(1) as u64;
     Group {
         players,
         spread,
         oldest,
+        eager,
         teams,
     }
 }

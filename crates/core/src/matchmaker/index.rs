@@ -18,6 +18,9 @@ use crate::time::Timestamp;
 /// [`Cold::due`] of a ticket that will be looked at in the next plan anyway.
 const FRESH: u64 = 0;
 
+/// See [`Index::next_to`].
+const NEIGHBOUR_MATCHES: usize = 16;
+
 /// A moment for a ticket: when, its slot, its serial.
 type Alarm = Reverse<(u64, u32, u32)>;
 
@@ -46,8 +49,8 @@ pub(super) struct Index {
     due: BinaryHeap<Alarm>,
     /// When latency limits rise.
     widening: BinaryHeap<Alarm>,
-    /// Partition, regions and skill of who went away, or came to an older age, since the last plan.
-    changed: Vec<(u32, u64, i32)>,
+    /// Partition, regions and whereabouts of who went away, or came to an older age, since the last plan.
+    changed: Vec<(u32, u64, Hot)>,
     was_general: bool,
 }
 
@@ -78,21 +81,21 @@ impl Index {
     pub(super) fn insert(&mut self, ticket: Arc<Ticket>, playable: bool) {
         let rules = &self.rules;
         let uncertainty: f64 = ticket.players.iter().map(|p| p.skill_uncertainty).sum();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "a float saturates, and a party is small"
-        )]
-        let head_start = (rules.rules.uncertainty_ms_per_point * uncertainty
-            / ticket.size().max(1) as f64) as u64;
+        #[expect(clippy::cast_precision_loss, reason = "a party is small")]
+        let players = ticket.size().max(1) as f64;
+        let known_ms = whole_ms(rules.rules.uncertainty_ms_per_point * uncertainty / players);
+        let skill = slots::skill(&ticket, rules.rules.party_skill);
+        let head_start_ms = rules.rules.population.map_or(0, |population| {
+            let distance = (skill - population.mean) / population.deviation;
+            whole_ms(population.head_start_ms * distance * distance)
+        });
+        let created = ticket.created_at.0;
         let hot = Hot {
             id: ticket.id.as_u128(),
-            since: ticket.created_at.0.saturating_sub(head_start),
-            created: ticket.created_at.0,
-            skill: rules
-                .allowance
-                .skill(slots::skill(&ticket, rules.rules.party_skill)),
+            since: created.saturating_sub(known_ms),
+            created,
+            eager: created.saturating_sub(head_start_ms),
+            skill: rules.allowance.skill(skill),
             size: super::count(ticket.size()),
             taken: 0,
         };
@@ -239,8 +242,8 @@ impl Index {
             self.shelves[shelf].remove(&item(&hot, slot), hot.size, &self.slots);
         }
         self.count_mask(mask, 0);
-        if self.is_general() {
-            self.changed.push((partition, mask, hot.skill));
+        if self.is_general() || self.rules.aim.is_some() {
+            self.changed.push((partition, mask, hot));
         }
     }
 
@@ -293,8 +296,7 @@ impl Index {
                 self.widen(slot, now.0);
                 let cold = self.slots.cold(slot);
                 let (partition, more) = (cold.partition, cold.mask & !before);
-                let skill = self.slots.hot(slot).skill;
-                self.changed.push((partition, more, skill));
+                self.changed.push((partition, more, *self.slots.hot(slot)));
                 self.refresh(slot);
             }
         }
@@ -345,12 +347,30 @@ impl Index {
 
     /// Looks again at those around whom somebody went away or became acceptable, as far as it may matter.
     fn refresh_changed(&mut self) {
+        let changed = std::mem::take(&mut self.changed);
+        let again = if self.is_general() || self.rules.aim.is_none() {
+            self.within_windows_of(&changed)
+        } else {
+            self.next_to(&changed)
+        };
+        for slot in again {
+            if self.slots.cold(slot).due != FRESH {
+                self.refresh(slot);
+            }
+        }
+    }
+
+    /// Everybody whose window may hold one of them.
+    fn within_windows_of(&self, changed: &[(u32, u64, Hot)]) -> Vec<u32> {
         let mut spans: BTreeMap<usize, Vec<(i32, i32)>> = BTreeMap::new();
         let widest = i32::try_from(self.rules.allowance.widest()).unwrap_or(i32::MAX);
-        for (partition, mask, skill) in std::mem::take(&mut self.changed) {
-            for region in bits(mask) {
-                let shelf = self.shelf_index(partition, region);
-                let span = (skill.saturating_sub(widest), skill.saturating_add(widest));
+        for (partition, mask, hot) in changed {
+            for region in bits(*mask) {
+                let shelf = self.shelf_index(*partition, region);
+                let span = (
+                    hot.skill.saturating_sub(widest),
+                    hot.skill.saturating_add(widest),
+                );
                 spans.entry(shelf).or_default().push(span);
             }
         }
@@ -364,11 +384,34 @@ impl Index {
                 reached = reached.max(high);
             }
         }
-        for slot in again {
-            if self.slots.cold(slot).due != FRESH {
-                self.refresh(slot);
+        again
+    }
+
+    /// The neighbours of them in whose best windows they may have been: a window has as many players as a match, and
+    /// those who are newer than its newest are passed over. In a crowd, only the nearest [`NEIGHBOUR_MATCHES`] matches
+    /// full are looked at again at once; the others when their time comes.
+    fn next_to(&self, changed: &[(u32, u64, Hot)]) -> Vec<u32> {
+        let far = self.rules.target as usize * NEIGHBOUR_MATCHES;
+        let mut again = Vec::new();
+        for (partition, mask, hot) in changed {
+            for region in bits(*mask) {
+                let shelf = &self.shelves[self.shelf_index(*partition, region)];
+                let place = shelf.find(&item(hot, u32::MAX), &self.slots);
+                let (mut down, mut up) = (place, place);
+                again.extend(shelf.at(&place).map(|item| item.slot));
+                again.extend(
+                    (0..far)
+                        .map_while(|_| shelf.below(&mut down))
+                        .map(|item| item.slot),
+                );
+                again.extend(
+                    (0..far)
+                        .map_while(|_| shelf.above(&mut up))
+                        .map(|item| item.slot),
+                );
             }
         }
+        again
     }
 
     /// Not to be looked at before `at`.
@@ -426,6 +469,15 @@ pub(super) fn bits(mut mask: u64) -> impl Iterator<Item = usize> {
             bit as usize
         })
     })
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a float saturates"
+)]
+fn whole_ms(ms: f64) -> u64 {
+    ms as u64
 }
 
 /// More than a single player without special wishes.

@@ -7,7 +7,7 @@
 
 use super::compiled::Compiled;
 use super::shelf::{Item, Shelf};
-use super::slots::Slots;
+use super::slots::{Hot, Slots};
 
 /// Items that a walk to one side looks at, at most: the skipped ones are newer. Whoever meets so many has a crowd of
 /// newer ones around, which are looked at themselves.
@@ -19,6 +19,31 @@ pub(super) struct Near {
     pub(super) slot: u32,
     pub(super) skill: i32,
     pub(super) created: u64,
+    pub(super) eager: u64,
+}
+
+/// Of the first so many of one side, the oldest, and the sum of when they began to wait.
+#[derive(Debug, Default)]
+struct Ages {
+    oldest: Vec<u64>,
+    eager: Vec<u64>,
+}
+
+impl Ages {
+    fn of(&mut self, own: &Hot, side: &[Near]) {
+        let (mut oldest, mut eager) = (own.created, 0);
+        self.oldest.clear();
+        self.eager.clear();
+        self.oldest.push(oldest);
+        self.eager.push(eager);
+        for near in side {
+            oldest = oldest.min(near.created);
+            // Sums of the times of 2^20 tickets fit: a time in milliseconds is below 2^42 until the year 2109.
+            eager = near.eager.saturating_add(eager);
+            self.oldest.push(oldest);
+            self.eager.push(eager);
+        }
+    }
 }
 
 /// The tickets around one, nearest first on both sides.
@@ -26,9 +51,8 @@ pub(super) struct Near {
 pub(super) struct Around {
     pub(super) low: Vec<Near>,
     pub(super) high: Vec<Near>,
-    /// Oldest of the first so many.
-    low_oldest: Vec<u64>,
-    high_oldest: Vec<u64>,
+    low_ages: Ages,
+    high_ages: Ages,
     /// A walk ended before it had seen everybody who could matter.
     pub(super) cut: bool,
 }
@@ -58,23 +82,10 @@ impl Around {
         });
     }
 
-    /// Needed before [`Self::oldest`].
-    fn age(&mut self, created: u64) {
-        let ages = |side: &[Near], oldest: &mut Vec<u64>| {
-            oldest.clear();
-            oldest.push(created);
-            let mut least = created;
-            oldest.extend(side.iter().map(|near| {
-                least = least.min(near.created);
-                least
-            }));
-        };
-        ages(&self.low, &mut self.low_oldest);
-        ages(&self.high, &mut self.high_oldest);
-    }
-
-    fn oldest(&self, low: usize, high: usize) -> u64 {
-        self.low_oldest[low].min(self.high_oldest[high])
+    /// Needed before windows are looked at.
+    fn age(&mut self, own: &Hot) {
+        self.low_ages.of(own, &self.low);
+        self.high_ages.of(own, &self.high);
     }
 
     /// The lowest skill of a window that takes the `low` nearest below.
@@ -145,6 +156,7 @@ fn side<'a>(
                 slot: other.slot,
                 skill: other.skill,
                 created: hot.created,
+                eager: hot.eager,
             });
         } else if looks >= LOOKS_MAX {
             *cut = true;
@@ -160,6 +172,40 @@ pub(super) struct Window {
     pub(super) high: usize,
     pub(super) spread: i64,
     pub(super) oldest: u64,
+    /// When its members began to wait, on average, head starts included.
+    pub(super) eager: u64,
+}
+
+/// The best window of single players around `own` that may play at `now`, or the first moment at which there may be one.
+///
+/// One of the full size, narrow and old; else the largest that is enough. O(players of a match).
+pub(super) fn window(
+    around: &mut Around,
+    rules: &Compiled,
+    own: &Hot,
+    now: u64,
+) -> Result<Window, u64> {
+    let least = rules.players_floor() as usize;
+    if around.low.len() + around.high.len() + 1 < least {
+        return Err(u64::MAX);
+    }
+    around.age(own);
+    let search = Search {
+        around,
+        rules,
+        own,
+        now,
+    };
+    let full = search.full();
+    if let Ok(window) = full {
+        return Ok(window);
+    }
+    if rules.sizes.is_empty() {
+        return full;
+    }
+    search
+        .smaller()
+        .map_err(|at| at.min(full.err().unwrap_or(u64::MAX)))
 }
 
 impl Window {
@@ -168,76 +214,112 @@ impl Window {
     }
 }
 
-/// The best window of single players around `own` that may play at `now`, or the first moment at which there may be one.
-///
-/// The narrowest of the full size, else the largest that is enough. O(players of a match).
-pub(super) fn window(
-    around: &mut Around,
-    rules: &Compiled,
-    own: &super::slots::Hot,
+struct Search<'a> {
+    around: &'a Around,
+    rules: &'a Compiled,
+    own: &'a Hot,
     now: u64,
-) -> Result<Window, u64> {
-    let target = rules.target as usize;
-    let allowed = rules.allowance.after(now.saturating_sub(own.since));
-    let when = |spread: i64| {
-        let waited = rules.allowance.until(spread);
-        waited.map_or(u64::MAX, |waited| own.since.saturating_add(waited))
-    };
-    let least = rules.players_floor() as usize;
-    if around.low.len() + around.high.len() + 1 < least {
-        return Err(u64::MAX);
+}
+
+impl Search<'_> {
+    fn allowed(&self) -> i64 {
+        self.rules
+            .allowance
+            .after(self.now.saturating_sub(self.own.since))
     }
-    around.age(own.created);
-    let of = |around: &Around, low: usize, high: usize| Window {
-        low,
-        high,
-        spread: around.top(high, own.skill) - around.bottom(low, own.skill),
-        oldest: around.oldest(low, high),
-    };
-    let full = (0..target.min(around.low.len() + 1))
-        .filter(|low| target - 1 - low <= around.high.len())
-        .map(|low| of(around, low, target - 1 - low))
-        .min_by_key(|window| (window.spread, window.oldest));
-    if let Some(window) = full
-        && window.spread <= allowed
-    {
-        return Ok(window);
+
+    /// When the newest, and so everybody, allows `spread`.
+    fn allowed_at(&self, spread: i64) -> u64 {
+        let waited = self.rules.allowance.until(spread);
+        waited.map_or(u64::MAX, |waited| self.own.since.saturating_add(waited))
     }
-    if rules.sizes.is_empty() {
-        return Err(full.map_or(u64::MAX, |window| when(window.spread)));
-    }
-    let mut best: Option<Window> = None;
-    let mut high = around.high.len();
-    for low in 0..=around.low.len() {
-        let bottom = around.bottom(low, own.skill);
-        if i64::from(own.skill) - bottom > allowed {
-            break;
+
+    fn of(&self, low: usize, high: usize) -> Window {
+        let (around, own) = (self.around, self.own.skill);
+        Window {
+            low,
+            high,
+            spread: around.top(high, own) - around.bottom(low, own),
+            oldest: around.low_ages.oldest[low].min(around.high_ages.oldest[high]),
+            eager: (around.low_ages.eager[low] + around.high_ages.eager[high] + self.own.eager)
+                / (low as u64 + high as u64 + 1),
         }
-        while high > 0 && around.top(high, own.skill) - bottom > allowed {
-            high -= 1;
+    }
+
+    /// Windows of the full size.
+    fn full(&self) -> Result<Window, u64> {
+        let target = self.rules.target as usize;
+        let around = self.around;
+        let (lows, highs) = (around.low.len(), around.high.len());
+        let mut best: Option<(i64, Window)> = None;
+        let mut first = u64::MAX;
+        let mut consider = |window: Window| {
+            let at = self
+                .allowed_at(window.spread)
+                .max(self.rules.aimed_at(window.spread, window.eager));
+            first = first.min(at);
+            if at <= self.now {
+                let cost = self
+                    .rules
+                    .waiting_cost(window.spread, window.eager, self.now);
+                if best.is_none_or(|(least, _)| cost < least) {
+                    best = Some((cost, window));
+                }
+            }
+        };
+        for low in (target - 1).saturating_sub(highs)..target.min(lows + 1) {
+            consider(self.of(low, target - 1 - low));
         }
-        // An even number may need one less than there are.
-        for high in (high.saturating_sub(rules.shapes.len())..=high).rev() {
-            let window = of(around, low, high);
-            let waited = now.saturating_sub(window.oldest);
-            let players = super::count(window.players());
-            let fits = players >= rules.players_least(waited)
-                && players <= rules.target
-                && rules.seats_solos(players, waited);
-            let better =
-                |best: &Window| (window.players(), -window.spread) > (best.players(), -best.spread);
-            if fits && best.as_ref().is_none_or(better) {
-                best = Some(window);
+        best.map(|(_, window)| window).ok_or(first)
+    }
+
+    /// The largest window below the full size that is enough.
+    fn smaller(&self) -> Result<Window, u64> {
+        let (around, rules, own) = (self.around, self.rules, self.own);
+        let (now, allowed) = (self.now, self.allowed());
+        let mut best: Option<Window> = None;
+        let mut high = around.high.len();
+        for low in 0..=around.low.len() {
+            let bottom = around.bottom(low, own.skill);
+            if i64::from(own.skill) - bottom > allowed {
+                break;
+            }
+            while high > 0 && around.top(high, own.skill) - bottom > allowed {
+                high -= 1;
+            }
+            // An even number may need one less than there are.
+            for high in (high.saturating_sub(rules.shapes.len())..=high).rev() {
+                let window = self.of(low, high);
+                let waited = now.saturating_sub(window.oldest);
+                let players = super::count(window.players());
+                let fits = players >= rules.players_least(waited)
+                    && players <= rules.target
+                    && rules.seats_solos(players, waited);
+                let better = |best: &Window| {
+                    (window.players(), -window.spread) > (best.players(), -best.spread)
+                };
+                if fits && best.as_ref().is_none_or(better) {
+                    best = Some(window);
+                }
             }
         }
+        best.ok_or_else(|| {
+            let wider = around.next_spread(own.skill, allowed);
+            let wider = wider.map_or(u64::MAX, |spread| self.allowed_at(spread));
+            let settled = around
+                .next_settling(rules, own.created, now)
+                .unwrap_or(u64::MAX);
+            wider.min(settled)
+        })
     }
-    best.ok_or_else(|| {
-        let wider = around
-            .next_spread(own.skill, allowed)
-            .map_or(u64::MAX, when);
-        let settled = around
-            .next_settling(rules, own.created, now)
-            .unwrap_or(u64::MAX);
-        wider.min(settled)
-    })
+}
+
+impl Around {
+    /// Who plays in `window`.
+    pub(super) fn members(&self, window: &Window, slot: u32) -> Vec<u32> {
+        let inside = self.low[..window.low]
+            .iter()
+            .chain(&self.high[..window.high]);
+        inside.map(|near| near.slot).chain([slot]).collect()
+    }
 }

@@ -117,6 +117,11 @@ impl Shelf {
         }
     }
 
+    /// What stands there.
+    pub(super) fn at(&self, place: &Place) -> Option<&Item> {
+        self.chunks.get(place.chunk)?.get(place.index)
+    }
+
     /// The next lower item.
     pub(super) fn below(&self, place: &mut Place) -> Option<&Item> {
         if place.index == 0 {

@@ -23,6 +23,8 @@ pub(super) struct Hot {
     /// Creation, less the waiting that uncertainty counts for: from here on its allowance widens.
     pub(super) since: u64,
     pub(super) created: u64,
+    /// Creation, less its head start towards wider aims.
+    pub(super) eager: u64,
     pub(super) skill: i32,
     pub(super) size: u32,
     /// The plan that took it, as a number.
@@ -86,7 +88,8 @@ pub(super) struct Slots {
 
 impl Ids for Slots {
     fn id(&self, slot: u32) -> u128 {
-        self.hot[slot as usize].id
+        // Who is looked for may be gone, and has no slot.
+        self.hot.get(slot as usize).map_or(u128::MAX, |hot| hot.id)
     }
 }
 

@@ -18,10 +18,7 @@ use crate::time::Timestamp;
 const CLASSES: usize = 256;
 
 /// Points of skill that a millisecond of latency is worth when one region is compared with another.
-const POINTS_PER_MS: f64 = 1.0;
-
-/// Least that a second of waiting is worth, points, where windows do not widen.
-const POINTS_PER_SECOND_MIN: f64 = 1.0;
+const POINTS_PER_MS: f64 = 0.25;
 
 /// A match that its newest ticket offers.
 #[derive(Debug)]
@@ -36,6 +33,37 @@ struct Offer {
     oldest: u64,
     /// Its members, where finding them again is dear.
     group: Option<Group>,
+}
+
+/// A match as the search found it.
+struct Found {
+    players: u32,
+    spread: i64,
+    oldest: u64,
+    eager: u64,
+    group: Option<Group>,
+}
+
+impl Found {
+    fn group(group: Group) -> Self {
+        Self {
+            players: group.players,
+            spread: group.spread,
+            oldest: group.oldest,
+            eager: group.eager,
+            group: Some(group),
+        }
+    }
+
+    fn window(window: near::Window) -> Self {
+        Self {
+            players: super::count(window.players()),
+            spread: window.spread,
+            oldest: window.oldest,
+            eager: window.eager,
+            group: None,
+        }
+    }
 }
 
 enum Look {
@@ -135,21 +163,13 @@ impl<'a> Tick<'a> {
                     self.now,
                     self.number,
                 )
-                .map(|group| (group.players, group.spread, group.oldest, Some(group)))
+                .map(Found::group)
             } else {
-                self.window(slot, region).map(|window| {
-                    (
-                        super::count(window.players()),
-                        window.spread,
-                        window.oldest,
-                        None,
-                    )
-                })
+                self.window(slot, region).map(Found::window)
             };
             match found {
-                Ok((players, spread, oldest, group)) => {
-                    let cost = self.cost((slot, region), players, spread, oldest);
-                    let offer = self.offer((slot, region), players, cost, oldest, group);
+                Ok(found) => {
+                    let offer = self.offer(slot, region, found);
                     let served = |offer: &Offer| supplied >> offer.region & 1;
                     let rank = |offer: &Offer| (served(offer), offer.players, -offer.cost);
                     if best.as_ref().is_none_or(|best| rank(&offer) > rank(best)) {
@@ -179,41 +199,25 @@ impl<'a> Tick<'a> {
         near::window(&mut self.around, &index.rules, hot, self.now)
     }
 
-    fn offer(
-        &self,
-        (slot, region): (u32, usize),
-        players: u32,
-        cost: i64,
-        oldest: u64,
-        group: Option<Group>,
-    ) -> Offer {
+    /// Its cost: spread, less what waiting is worth, and the latency of the one who offers. An empty match would be as bad
+    /// as the widest.
+    fn offer(&self, slot: u32, region: usize, found: Found) -> Offer {
+        let rules = &self.index.rules;
+        let missing = i64::from(rules.target - found.players.min(rules.target));
+        let unfilled = rules.allowance.widest() / i64::from(rules.target.max(1)) * missing;
+        let reach = &self.index.slots.cold(slot).reaches[region];
+        let latency = rules.allowance.units(POINTS_PER_MS) * i64::from(reach.choice);
         let hot = self.index.slots.hot(slot);
         Offer {
             slot,
-            cost,
+            cost: rules.waiting_cost(found.spread, found.eager, self.now) + latency + unfilled,
             since: hot.since,
             id: hot.id,
             region,
-            players,
-            oldest,
-            group,
+            players: found.players,
+            oldest: found.oldest,
+            group: found.group,
         }
-    }
-
-    /// Spread, less what the oldest has waited for, and the latency of the one who offers. An empty match would be as
-    /// bad as the widest.
-    fn cost(&self, (slot, region): (u32, usize), players: u32, spread: i64, oldest: u64) -> i64 {
-        let rules = &self.index.rules;
-        let allowance = &rules.allowance;
-        let missing = i64::from(rules.target - players.min(rules.target));
-        let unfilled = allowance.widest() / i64::from(rules.target.max(1)) * missing;
-        let waited = i64::try_from(self.now.saturating_sub(oldest)).unwrap_or(i64::MAX);
-        let per_second = allowance
-            .growth()
-            .max(allowance.units(POINTS_PER_SECOND_MIN));
-        let reach = &self.index.slots.cold(slot).reaches[region];
-        let latency = allowance.units(POINTS_PER_MS) * i64::from(reach.choice);
-        spread + latency + unfilled - per_second.saturating_mul(waited) / 1_000
     }
 
     /// Accepts offers, best first. Returns those who could play but for a server or their turn.
@@ -362,11 +366,7 @@ impl<'a> Tick<'a> {
         let Ok(window) = self.window(offer.slot, offer.region) else {
             return vec![vec![offer.slot]];
         };
-        let around = &self.around;
-        let near = around.low[..window.low]
-            .iter()
-            .chain(&around.high[..window.high]);
-        let members: Vec<u32> = near.map(|near| near.slot).chain([offer.slot]).collect();
+        let members = self.around.members(&window, offer.slot);
         let (slots, rules) = (&self.index.slots, &self.index.rules);
         let mut teams = teams::deal(slots, rules, &members, super::count(members.len()));
         teams::balance(slots, rules, &mut teams, self.now);
