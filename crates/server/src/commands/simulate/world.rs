@@ -48,7 +48,7 @@ pub(super) fn asked(
     let mut name = "built-in rules".to_owned();
     if let Some(path) = &global.config {
         let settings = Settings::load(Some(path), env)?;
-        name = path.display().to_string();
+        name = named(path);
         configured(&mut world, settings, args);
     }
     change(&mut world, args)?;
@@ -67,7 +67,9 @@ pub(super) fn asked(
             let settings = Settings::load(Some(path), env)?;
             let mut other = with_rules(&world, &settings.game_modes, path)?;
             resize(&mut other, args);
-            Some((path.display().to_string(), other))
+            let same = named(path) == name;
+            let full = path.display().to_string();
+            Some((if same { full } else { named(path) }, other))
         }
         None => None,
     };
@@ -80,6 +82,12 @@ pub(super) fn asked(
         world,
         compared,
     })
+}
+
+/// What rules are called: their file, without where it is.
+fn named(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    name.to_string_lossy().into_owned()
 }
 
 fn read(path: &Path) -> Result<World, SimulateError> {
