@@ -3,6 +3,7 @@
 //! Nothing here waits, reads a clock or touches a socket: decisions are functions of (rules, state, now). The stages
 //! of the path of a match know one another only through [`state::State`] and [`fleet::Fleet`].
 
+pub mod estimate;
 pub mod event;
 pub mod fleet;
 pub mod flexmatch;

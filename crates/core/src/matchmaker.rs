@@ -17,7 +17,10 @@ mod shelf;
 mod slots;
 mod teams;
 mod tick;
+mod why;
 mod wishes;
+
+pub use self::why::{Apart, Explanation, Hold, Next, Relaxation};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -4,15 +4,15 @@ use crate::mode::SkillWindow;
 use crate::rules::Rules;
 use crate::ticket::{Requirements, TicketPlayer, TicketState};
 
-const NOW: Timestamp = Timestamp(1_000_000);
-const ALL: Budget = Budget { matches_max: 1_000 };
+pub(super) const NOW: Timestamp = Timestamp(1_000_000);
+pub(super) const ALL: Budget = Budget { matches_max: 1_000 };
 
-fn region(name: &str) -> Region {
+pub(super) fn region(name: &str) -> Region {
     Region::new(name).unwrap()
 }
 
 /// A mode with a window of 100, growing by 10 per second to 300, that settles after 10 s.
-fn mode(teams: u32, players_target: u32, players_min: u32) -> GameMode {
+pub(super) fn mode(teams: u32, players_target: u32, players_min: u32) -> GameMode {
     GameMode {
         name: GameModeName::new("test").unwrap(),
         teams,
@@ -30,7 +30,7 @@ fn mode(teams: u32, players_target: u32, players_min: u32) -> GameMode {
 }
 
 /// `skill waited_s size latencies label`, for instance `1500 12 2 eu:20,us:90 60`; `-` is no label.
-fn ticket(id: u128, text: &str) -> Arc<Ticket> {
+pub(super) fn ticket(id: u128, text: &str) -> Arc<Ticket> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let [skill, waited_s, size, latencies, label] = words[..] else {
         panic!("five words are needed in {text:?}");
@@ -68,13 +68,13 @@ fn ticket(id: u128, text: &str) -> Arc<Ticket> {
     })
 }
 
-fn supply(servers: &[(&str, u32)]) -> Supply {
+pub(super) fn supply(servers: &[(&str, u32)]) -> Supply {
     Supply {
         servers: servers.iter().map(|(name, n)| (region(name), *n)).collect(),
     }
 }
 
-fn pool(mode: GameMode, tickets: &[&str]) -> Pool {
+pub(super) fn pool(mode: GameMode, tickets: &[&str]) -> Pool {
     let mut pool = Pool::new(mode, vec![region("eu"), region("us")]);
     for (id, text) in (0..).zip(tickets) {
         pool.insert(ticket(id, text));
