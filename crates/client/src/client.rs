@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::ClientError;
 use crate::wire::{
-    CreateTicket, GameModes, Heartbeats, JoinKeys, Match, Redeem, Regions, Seat, Session, Sessions,
-    Ticket, Tickets, Verdicts,
+    Acceptance, CreateTicket, GameModes, Heartbeats, JoinKeys, Match, Redeem, Regions, Respond,
+    Seat, Session, Sessions, Ticket, Tickets, Verdicts,
 };
 use http::{Base, Http};
 pub(crate) use http::{bearer, problem_of};
@@ -116,6 +116,19 @@ impl Client {
             .http
             .call(Method::DELETE, &path, &self.token, None, None);
         http::decode(&answer.await?)
+    }
+
+    /// Says yes or no to a proposed match. Repeating the answer is no error.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn respond(&self, match_id: &str, accept: bool) -> Result<Acceptance, ClientError> {
+        let path = format!("/v1/matches/{}/accept", http::segment(match_id)?);
+        let request = Respond {
+            accept,
+            player_id: None,
+        };
+        self.post(&path, &request, None).await
     }
 
     /// The caller's seats, newest first.

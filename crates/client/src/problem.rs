@@ -135,6 +135,12 @@ kinds! {
     /// The player is in a match.
     InMatch, "in-match", 409, false, "A player is in a match that is not over",
         "Join that match, or leave it by deleting the session.";
+    /// The player has answered otherwise before.
+    AlreadyAnswered, "already-answered", 409, false, "The player has answered otherwise before",
+        "The first answer to a ready check stays.";
+    /// The ready check is over.
+    AcceptanceOver, "acceptance-over", 409, false, "The ready check is over",
+        "Too late, or somebody else refused: the ticket says whether it searches on or was cancelled.";
     /// What was asked is not possible any more.
     WrongState, "wrong-state", 409, false, "It is too late, or too early, for this",
         "Read the thing again: its state has changed.";

@@ -8,8 +8,10 @@ mod platform;
 mod session;
 mod ticket;
 
-pub use event::{ClientMessage, Control, Event, EventKind, MatchFound, ServerMessage};
-pub use matches::{Match, MatchPlayer};
+pub use event::{
+    ClientMessage, Control, Event, EventKind, MatchFound, MatchProposed, ServerMessage,
+};
+pub use matches::{Acceptance, Match, MatchPlayer, Respond};
 pub use platform::{GameMode, GameModes, JoinKey, JoinKeys, Region, Regions, ServerAddress};
 pub use session::{Heartbeat, Heartbeats, Redeem, Seat, Session, Sessions, Verdicts};
 pub use ticket::{Attribute, CreateTicket, Player, Requirements, Ticket, TicketState, Tickets};

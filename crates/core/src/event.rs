@@ -17,6 +17,13 @@ pub enum EventKind {
         /// The ticket.
         ticket_id: TicketId,
     },
+    /// It has a match, if every player says yes in time. Who plays, and until when an answer counts, is the match's.
+    MatchProposed {
+        /// The ticket.
+        ticket_id: TicketId,
+        /// The match.
+        match_id: MatchId,
+    },
     /// Its match has been committed and waits for a server.
     TicketPlacing {
         /// The ticket.

@@ -26,8 +26,9 @@ pub const SKILL_MAX: f64 = 1e6;
 /// Latency that counts as unreachable, milliseconds; larger measurements are refused as nonsense.
 pub const LATENCY_MAX_MS: u32 = 60_000;
 
-/// Events kept for one player until they are read: one life of a ticket is at most
-/// searching + 8 requeues + placing + found + seat changes = 16, so two lives.
+/// Events kept for one player until they are read: one life of a ticket is usually at most
+/// searching + 8 requeues + placing + found + seat changes = 16, so two lives; with a ready check each requeue comes with
+/// a proposal, which makes it 24.
 pub const EVENTS_PER_PLAYER_MAX: usize = 32;
 
 /// Heartbeats of one call: the largest default game mode has 100 players, twice that for shared servers.

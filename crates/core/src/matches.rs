@@ -1,9 +1,12 @@
 //! Matches: tickets that play together.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::fleet::Allocation;
 use crate::id::{GameModeName, MatchId, PlayerId, Region, TicketId};
+use crate::rules::AcceptanceRule;
 use crate::session::Session;
 use crate::ticket::Requirements;
 use crate::time::Timestamp;
@@ -54,6 +57,8 @@ pub enum AbandonReason {
     PlacementTimeout,
     /// The server was lost before anybody had a seat.
     ServerLost,
+    /// Not every player said yes in time.
+    NotAccepted,
 }
 
 impl AbandonReason {
@@ -65,6 +70,7 @@ impl AbandonReason {
             Self::FleetUnavailable => "fleet_unavailable",
             Self::PlacementTimeout => "placement_timeout",
             Self::ServerLost => "server_lost",
+            Self::NotAccepted => "not_accepted",
         }
     }
 }
@@ -139,6 +145,29 @@ pub struct MatchPlayer {
     pub team: u32,
 }
 
+/// A ready check: who has said what, and until when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acceptance {
+    /// The last moment at which an answer counts.
+    pub until: Timestamp,
+    /// The first answer of each player who gave one: yes or no.
+    pub answers: BTreeMap<PlayerId, bool>,
+}
+
+impl Acceptance {
+    /// Players who said yes.
+    #[must_use]
+    pub fn accepted(&self) -> usize {
+        self.answers.values().filter(|yes| **yes).count()
+    }
+
+    /// Whether an answer at `now` is too late.
+    #[must_use]
+    pub const fn is_over(&self, now: Timestamp) -> bool {
+        self.until.0 < now.0
+    }
+}
+
 /// A committed match.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Match {
@@ -157,6 +186,9 @@ pub struct Match {
     /// Where it is in its life.
     #[serde(flatten)]
     pub state: MatchState,
+    /// Its ready check, also after it is over; absent where the game mode has none.
+    #[serde(default)]
+    pub acceptance: Option<Acceptance>,
     /// Its server, once placed.
     pub allocation: Option<Allocation>,
     /// When it was committed.
@@ -174,6 +206,8 @@ pub struct NewMatch {
     pub id: MatchId,
     /// The plan.
     pub plan: MatchPlan,
+    /// The ready check that its players must pass first, if any.
+    pub acceptance: Option<AcceptanceRule>,
 }
 
 /// A match's server and seats, as the director wants them recorded.

@@ -54,6 +54,16 @@ pub enum StateError {
         /// The first such ticket.
         ticket_id: TicketId,
     },
+    /// The player has answered the ready check otherwise before; the first answer stays. The caller's fault.
+    #[error("player {player_id} has {} match {match_id} before", if *.accepted { "accepted" } else { "refused" })]
+    AlreadyAnswered {
+        /// Who.
+        player_id: PlayerId,
+        /// Which match.
+        match_id: MatchId,
+        /// The first answer.
+        accepted: bool,
+    },
     /// What was asked is not possible in the state the thing is in; nothing happened. Do not retry.
     #[error("{what} {id} is {state}")]
     WrongState {
@@ -144,7 +154,7 @@ pub enum Change {
 pub struct Counts {
     /// Tickets that search.
     pub tickets_searching: usize,
-    /// Matches that are placing or live.
+    /// Matches that are accepting, placing or live.
     pub matches_open: usize,
     /// Sessions that are reserved or active.
     pub sessions_live: usize,
@@ -212,7 +222,8 @@ pub trait State: Send + Sync + 'static {
     /// `Fenced`, `Unavailable`.
     async fn expire_tickets(&self, fence: Fence, now: Timestamp) -> Result<usize, StateError>;
 
-    /// Commits a match: all its tickets search and none of its players is in an open match, or nothing happens.
+    /// Commits a match: all its tickets search and none of its players is in an open match, or nothing happens. With a
+    /// ready check it is accepting then, otherwise placing.
     ///
     /// # Errors
     /// `Stale`, `Fenced`, `Unavailable`.
@@ -222,6 +233,28 @@ pub trait State: Send + Sync + 'static {
         new: NewMatch,
         now: Timestamp,
     ) -> Result<Arc<Match>, StateError>;
+
+    /// Takes a player's answer to the ready check of an accepting match. When everybody has said yes, the match is
+    /// placing. When anybody says no, it is abandoned: the tickets of whoever refused are cancelled, all others search
+    /// again with the age they had. An answer that comes too late does not count, and has the check end as
+    /// [`Self::expire_acceptances`] would. Repeating an answer is no error, whatever became of the match.
+    ///
+    /// # Errors
+    /// `NotFound` (the match, or the player in it), `AlreadyAnswered`, `WrongState` (not accepting), `Unavailable`.
+    async fn respond(
+        &self,
+        id: MatchId,
+        player_id: &PlayerId,
+        accept: bool,
+        now: Timestamp,
+    ) -> Result<Arc<Match>, StateError>;
+
+    /// Abandons the accepting matches whose time is over; how many. Tickets all of whose players said yes search again
+    /// with the age they had, the others are cancelled, and everybody is told.
+    ///
+    /// # Errors
+    /// `Fenced`, `Unavailable`.
+    async fn expire_acceptances(&self, fence: Fence, now: Timestamp) -> Result<usize, StateError>;
 
     /// Records a placing match's server and opens its sessions: the match is live, its tickets are completed, other
     /// tickets of its players are cancelled, everybody is told. Repeating it with the same server is no error.
@@ -236,7 +269,7 @@ pub trait State: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Arc<Match>, StateError>;
 
-    /// Gives a placing match up: its tickets search again with the age they had, and everybody is told. Repeating it
+    /// Gives an accepting or placing match up: its tickets search again with the age they had, and everybody is told. Repeating it
     /// is no error.
     ///
     /// # Errors
@@ -273,7 +306,7 @@ pub trait State: Send + Sync + 'static {
     /// `Unavailable`.
     async fn matches(&self, filter: &Filter) -> Result<Vec<Arc<Match>>, StateError>;
 
-    /// Every placing or live match, without limit: what a director that starts has to finish.
+    /// Every accepting, placing or live match, without limit: what a director that starts has to finish.
     ///
     /// # Errors
     /// `Unavailable`.

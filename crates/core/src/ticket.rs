@@ -106,6 +106,8 @@ pub enum CancelReason {
     MatchedElsewhere,
     /// An operator asked.
     Operator,
+    /// One of its players refused a match, or did not answer in time.
+    NotAccepted,
 }
 
 /// Where a ticket is in its life; FlexMatch's words.

@@ -229,6 +229,23 @@ pub(crate) fn line_up(of: &Match) -> wire::Match {
     }
 }
 
+/// How the ready check of `of` stands.
+pub(crate) fn acceptance(of: &Match) -> wire::Acceptance {
+    let check = of.acceptance.as_ref();
+    wire::Acceptance {
+        match_id: of.id.to_string(),
+        state: of.state.as_str().to_owned(),
+        players: count(of.players.len()),
+        accepted: count(check.map_or(0, |check| check.accepted())),
+        accept_until_ms: check.map_or(0, |check| check.until.0),
+    }
+}
+
+/// At most the players of a match.
+fn count(players: usize) -> u32 {
+    u32::try_from(players).unwrap_or(u32::MAX)
+}
+
 pub(crate) fn game_mode(mode: &GameMode) -> wire::GameMode {
     wire::GameMode {
         name: mode.name.to_string(),
@@ -237,6 +254,7 @@ pub(crate) fn game_mode(mode: &GameMode) -> wire::GameMode {
         players_min: mode.players_min,
         party_players_max: u32::try_from(mode.party_players_max()).unwrap_or(u32::MAX),
         latency_max_ms: mode.latency_max_ms,
+        accept_timeout_ms: mode.rules.acceptance.map(|rule| rule.timeout_ms),
     }
 }
 

@@ -68,6 +68,7 @@ impl From<StateError> for Refusal {
             }
             StateError::InMatch { .. } => ProblemKind::InMatch,
             StateError::IdempotencyMismatch => ProblemKind::IdempotencyMismatch,
+            StateError::AlreadyAnswered { .. } => ProblemKind::AlreadyAnswered,
             StateError::WrongState { .. } => ProblemKind::WrongState,
             StateError::WrongServer { .. } => ProblemKind::JoinTokenForeign,
             StateError::AlreadyRedeemed { .. } => ProblemKind::JoinTokenUsed,

@@ -1,5 +1,6 @@
 //! The routes and what is common to them.
 
+mod matches;
 mod platform;
 mod servers;
 mod sessions;
@@ -26,6 +27,7 @@ use crate::serve::Connection;
 pub(crate) fn described() -> OpenApiRouter<Gateway> {
     OpenApiRouter::with_openapi(crate::openapi::base())
         .merge(tickets::routes())
+        .merge(matches::routes())
         .merge(sessions::routes())
         .merge(servers::routes())
         .merge(platform::routes())

@@ -1,6 +1,7 @@
 //! The director: carries a plan out as a saga in which every step may be repeated.
 //!
-//! commit (all tickets still search, or nothing happens) → allocate (keyed by match id) → place (record the server and
+//! commit (all tickets still search, or nothing happens; with a ready check the saga rests here until everybody has
+//! said yes, and [`crate::loops::acceptance`] goes on with it) → allocate (keyed by match id) → place (record the server and
 //! open the sessions in one transition, which also tells the players). A step that fails for good returns the tickets
 //! to their queue with the age they had; a step whose answer was lost is repeated, now or by [`Director::resume`].
 
@@ -12,6 +13,7 @@ use parking_lot::Mutex;
 use stadion_core::fleet::{Allocation, AllocationRequest, Fleet, FleetError};
 use stadion_core::id::{MatchId, SessionId, TicketId};
 use stadion_core::matches::{AbandonReason, Match, MatchPlan, MatchState, NewMatch, Placement};
+use stadion_core::rules::AcceptanceRule;
 use stadion_core::session::{Session, SessionState};
 use stadion_core::state::{Fence, State, StateError};
 use stadion_core::time::{Clock, Timestamp};
@@ -28,6 +30,8 @@ const RETRY_PAUSE: Duration = Duration::from_millis(100);
 pub enum Outcome {
     /// Its players have their seats.
     Placed(MatchId),
+    /// It waits for every player's yes, and goes on by [`Director::resume`].
+    Accepting(MatchId),
     /// Nothing happened: this ticket could not be committed.
     Stale(TicketId),
     /// Its tickets are back in the queue.
@@ -71,8 +75,13 @@ impl Director {
         }
     }
 
-    /// Carries `plan` out to one of its ends.
-    pub async fn carry_out(&self, fence: Fence, plan: MatchPlan) -> Outcome {
+    /// Carries `plan` out to one of its ends, or to its ready check if `acceptance` asks for one.
+    pub async fn carry_out(
+        &self,
+        fence: Fence,
+        plan: MatchPlan,
+        acceptance: Option<AcceptanceRule>,
+    ) -> Outcome {
         let now = self.clock.now();
         let id = MatchId::new(now, self.entropy.bits());
         let Some(_claim) = self.claim(id) else {
@@ -81,10 +90,19 @@ impl Director {
         let started = Instant::now();
         let committed = self
             .state
-            .commit_match(fence, NewMatch { id, plan }, now)
+            .commit_match(
+                fence,
+                NewMatch {
+                    id,
+                    plan,
+                    acceptance,
+                },
+                now,
+            )
             .await;
         self.metrics.committed(started.elapsed());
         match committed {
+            Ok(game) if game.state == MatchState::Accepting => Outcome::Accepting(id),
             Ok(placing) => self.place(fence, &placing).await,
             Err(StateError::Stale { ticket_id }) => Outcome::Stale(ticket_id),
             Err(StateError::Fenced) => Outcome::Fenced,
@@ -96,11 +114,22 @@ impl Director {
         }
     }
 
-    /// Goes on with a placing match that an earlier process, or a lost answer, left behind.
-    pub async fn resume(&self, fence: Fence, placing: &Match) -> Outcome {
-        match self.claim(placing.id) {
-            Some(_claim) => self.place(fence, placing).await,
-            None => Outcome::Pending,
+    /// Goes on with a placing match: its players have just accepted, or an earlier process or a lost answer left it
+    /// behind.
+    pub async fn resume(&self, fence: Fence, id: MatchId) -> Outcome {
+        let Some(_claim) = self.claim(id) else {
+            return Outcome::Pending;
+        };
+        // Whoever had the claim before may have finished it: a server allocated for it now would serve nobody.
+        match self.state.get_match(id).await {
+            Ok(placing) if placing.state == MatchState::Placing => {
+                self.place(fence, &placing).await
+            }
+            Ok(_) => Outcome::Pending,
+            Err(error) => {
+                tracing::warn!(match_id = %id, %error, "a match waits for the store");
+                Outcome::Pending
+            }
         }
     }
 
@@ -125,7 +154,8 @@ impl Director {
             .await
         {
             Ok(live) => {
-                self.metrics.match_placed(&live, now);
+                let took_ms = now.since_ms(placing.changed_at);
+                self.metrics.match_placed(&live, took_ms);
                 tracing::debug!(match_id = %live.id, game_mode = %live.game_mode, "match placed");
                 Outcome::Placed(live.id)
             }
@@ -161,7 +191,7 @@ impl Director {
                 }
                 Err(FleetError::NoCapacity { .. }) => return Err(AbandonReason::NoCapacity),
                 Err(error) => {
-                    if self.clock.now().since_ms(placing.created_at) > self.placement_timeout_ms {
+                    if self.clock.now().since_ms(placing.changed_at) > self.placement_timeout_ms {
                         tracing::warn!(match_id = %placing.id, %error, "a match could not be placed in time");
                         return Err(AbandonReason::PlacementTimeout);
                     }
@@ -238,7 +268,7 @@ impl Director {
             .filter(|m| m.state == MatchState::Placing)
             .collect();
         for left in &placing {
-            if self.resume(fence, left).await == Outcome::Fenced {
+            if self.resume(fence, left.id).await == Outcome::Fenced {
                 return Err(StateError::Fenced);
             }
         }

@@ -1,5 +1,6 @@
 //! The loops around the path of a match. A loop is poke-or-timer, idempotent and one at a time.
 
+pub mod acceptance;
 pub mod lease;
 pub mod matchmaking;
 pub mod reaper;

@@ -22,7 +22,6 @@ use stadion_core::matchmaker::Plan;
 use stadion_core::scaling::ScaleReason;
 use stadion_core::state::Counts;
 use stadion_core::ticket::TicketState;
-use stadion_core::time::Timestamp;
 use tokio::time::Instant;
 
 mod catalogue;
@@ -347,9 +346,9 @@ impl Metrics {
         self.recorders.match_found_delay.record(delay);
     }
 
-    /// The match `live` was placed at `now`.
-    pub fn match_placed(&self, live: &Match, now: Timestamp) {
-        let placing = Duration::from_millis(now.since_ms(live.created_at));
+    /// The match `live` was placed, `took_ms` milliseconds after it could be.
+    pub fn match_placed(&self, live: &Match, took_ms: u64) {
+        let placing = Duration::from_millis(took_ms);
         self.placement.observe(placing.as_secs_f64());
         self.matches_created.inc([(&live.game_mode).into()]);
         let seats = u64::try_from(live.players.len()).unwrap_or(u64::MAX);

@@ -132,7 +132,7 @@ async fn a_plan_ends_in_a_live_match_with_a_seat_for_everybody() {
     let tickets = scene.two_tickets().await;
     let Outcome::Placed(id) = scene
         .director
-        .carry_out(scene.fence, scene.plan(&tickets))
+        .carry_out(scene.fence, scene.plan(&tickets), None)
         .await
     else {
         panic!("not placed");
@@ -161,7 +161,7 @@ async fn i1_a_plan_with_a_stale_ticket_changes_nothing() {
         .unwrap();
     let outcome = scene
         .director
-        .carry_out(scene.fence, scene.plan(&tickets))
+        .carry_out(scene.fence, scene.plan(&tickets), None)
         .await;
     assert_eq!(outcome, Outcome::Stale(tickets[1]));
     assert_eq!(scene.states(&tickets).await, ["searching", "cancelled"]);
@@ -176,7 +176,7 @@ async fn i2_without_a_server_the_tickets_go_back_with_their_age() {
     tokio::time::advance(std::time::Duration::from_secs(7)).await;
     let outcome = scene
         .director
-        .carry_out(scene.fence, scene.plan(&tickets))
+        .carry_out(scene.fence, scene.plan(&tickets), None)
         .await;
     assert_eq!(outcome, Outcome::Abandoned(AbandonReason::NoCapacity));
     let ticket = scene.state.ticket(tickets[0]).await.unwrap();
@@ -192,7 +192,7 @@ async fn i3_a_lost_answer_does_not_allocate_twice() {
     let tickets = scene.two_tickets().await;
     scene.fleet.set_fault(Fault::LostAnswer);
     let (director, plan, fence) = (scene.director.clone(), scene.plan(&tickets), scene.fence);
-    let placing = tokio::spawn(async move { director.carry_out(fence, plan).await });
+    let placing = tokio::spawn(async move { director.carry_out(fence, plan, None).await });
     wait_until("the allocation whose answer is lost", async || {
         (scene.fleet.allocations() == 1).then_some(())
     })
@@ -209,7 +209,7 @@ async fn i4_a_server_allocated_without_an_answer_is_returned_when_the_match_is_g
     scene.fleet.set_fault(Fault::LostAnswer);
     let outcome = scene
         .director
-        .carry_out(scene.fence, scene.plan(&tickets))
+        .carry_out(scene.fence, scene.plan(&tickets), None)
         .await;
     assert_eq!(outcome, Outcome::Abandoned(AbandonReason::PlacementTimeout));
     assert_eq!(scene.states(&tickets).await, ["searching", "searching"]);
@@ -244,7 +244,7 @@ async fn i4_a_server_that_keeps_its_ended_match_is_returned_after_the_goodbye() 
     let tickets = scene.two_tickets().await;
     let Outcome::Placed(id) = scene
         .director
-        .carry_out(scene.fence, scene.plan(&tickets))
+        .carry_out(scene.fence, scene.plan(&tickets), None)
         .await
     else {
         panic!("not placed");
@@ -270,7 +270,7 @@ async fn a_match_whose_server_crashed_ends_and_frees_its_players() {
     let tickets = scene.two_tickets().await;
     let Outcome::Placed(id) = scene
         .director
-        .carry_out(scene.fence, scene.plan(&tickets))
+        .carry_out(scene.fence, scene.plan(&tickets), None)
         .await
     else {
         panic!("not placed");
@@ -312,7 +312,7 @@ async fn i3_a_match_that_is_being_placed_is_left_to_whoever_places_it() {
     let tickets = scene.two_tickets().await;
     scene.fleet.set_fault(Fault::Unavailable);
     let (director, plan, fence) = (scene.director.clone(), scene.plan(&tickets), scene.fence);
-    let placing = tokio::spawn(async move { director.carry_out(fence, plan).await });
+    let placing = tokio::spawn(async move { director.carry_out(fence, plan, None).await });
     wait_until("the match is placing", async || {
         (scene.states(&tickets).await == ["placing", "placing"]).then_some(())
     })
@@ -339,7 +339,7 @@ async fn i9_a_director_without_its_lease_changes_nothing() {
     assert_eq!(
         scene
             .director
-            .carry_out(scene.fence, scene.plan(&tickets))
+            .carry_out(scene.fence, scene.plan(&tickets), None)
             .await,
         Outcome::Fenced
     );
@@ -371,7 +371,7 @@ async fn trouble(scene: &Scene, random: &mut Random, round: usize) {
     let searching = scene.state.searching(&mode_name("duel")).await.unwrap();
     let pair: Vec<_> = searching.iter().take(2).map(|ticket| ticket.id).collect();
     let (director, plan, fence) = (scene.director.clone(), scene.plan(&pair), scene.fence);
-    let mut saga = tokio::spawn(async move { director.carry_out(fence, plan).await });
+    let mut saga = tokio::spawn(async move { director.carry_out(fence, plan, None).await });
     if random.once_in(2) {
         for _ in 0..random.below(60) {
             tokio::task::yield_now().await;

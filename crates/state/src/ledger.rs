@@ -16,6 +16,7 @@ use stadion_core::state::{Change, Created, Fence, StateError, Verdict};
 use stadion_core::ticket::{CancelReason, Idempotency, NewTicket, Ticket};
 use stadion_core::time::Timestamp;
 
+mod acceptance;
 mod check;
 mod index;
 mod lease;
@@ -61,6 +62,14 @@ pub(crate) enum Command {
     CommitMatch {
         fence: Fence,
         new: Box<NewMatch>,
+    },
+    Respond {
+        id: MatchId,
+        player_id: PlayerId,
+        accept: bool,
+    },
+    ExpireAcceptances {
+        fence: Fence,
     },
     PlaceMatch {
         fence: Fence,
@@ -181,6 +190,8 @@ pub(crate) struct Ledger {
     queues: HashMap<GameModeName, Queue>,
     expiring: BTreeSet<(Timestamp, TicketId)>,
     open_matches: BTreeSet<MatchId>,
+    /// Matches in their ready check, by its end.
+    accepting: BTreeSet<(Timestamp, MatchId)>,
     sessions_of: HashMap<MatchId, Vec<SessionId>>,
     live_sessions: BTreeSet<SessionId>,
     live_on: HashMap<ServerName, BTreeSet<SessionId>>,
@@ -299,6 +310,12 @@ impl Transition<'_> {
             }
             Command::ExpireTickets { fence } => Outcome::Count(self.expire_tickets(fence)?),
             Command::CommitMatch { fence, new } => Outcome::Match(self.commit_match(fence, &new)?),
+            Command::Respond {
+                id,
+                player_id,
+                accept,
+            } => Outcome::Match(self.respond(id, &player_id, accept)?),
+            Command::ExpireAcceptances { fence } => Outcome::Count(self.expire_acceptances(fence)?),
             Command::PlaceMatch {
                 fence,
                 id,

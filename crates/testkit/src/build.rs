@@ -146,6 +146,7 @@ pub fn new_match(tickets: &[TicketId], now: Timestamp) -> NewMatch {
             players: u32::try_from(tickets.len()).expect("a few"),
             quality: Quality::default(),
         },
+        acceptance: None,
     }
 }
 

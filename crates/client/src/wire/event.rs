@@ -34,6 +34,19 @@ impl std::fmt::Debug for MatchFound {
     }
 }
 
+/// A match is there, if every player of it says yes in time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MatchProposed {
+    /// The player's ticket.
+    pub ticket_id: String,
+    /// The match: answer at `/v1/matches/{match_id}/accept`.
+    pub match_id: String,
+    /// Ids of all players of the match.
+    pub players: Vec<String>,
+    /// The last moment at which an answer counts.
+    pub accept_until_ms: u64,
+}
+
 /// What happened to a player.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -43,6 +56,8 @@ pub enum EventKind {
         /// The ticket.
         ticket_id: String,
     },
+    /// A match is there, if every player of it says yes in time.
+    MatchProposed(MatchProposed),
     /// Its match waits for a game server.
     TicketPlacing {
         /// The ticket.
@@ -54,14 +69,14 @@ pub enum EventKind {
     TicketRequeued {
         /// The ticket.
         ticket_id: String,
-        /// `no_capacity`, `fleet_unavailable`, `placement_timeout` or `server_lost`.
+        /// `no_capacity`, `fleet_unavailable`, `placement_timeout`, `server_lost` or `not_accepted`.
         reason: String,
     },
     /// The ticket is over without a match.
     TicketCancelled {
         /// The ticket.
         ticket_id: String,
-        /// `requested`, `matched_elsewhere` or `operator`.
+        /// `requested`, `matched_elsewhere`, `operator` or `not_accepted`.
         reason: String,
     },
     /// The ticket waited its whole life.

@@ -23,7 +23,7 @@ pub struct Match {
     pub game_mode: String,
     /// Where.
     pub region: String,
-    /// `placing`, `live`, `ended` or `abandoned`.
+    /// `accepting`, `placing`, `live`, `ended` or `abandoned`.
     pub state: String,
     /// The line-up.
     pub players: Vec<MatchPlayer>,
@@ -31,4 +31,30 @@ pub struct Match {
     pub created_at_ms: u64,
     /// When its state last changed.
     pub changed_at_ms: u64,
+}
+
+/// A player's answer to a proposed match.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Respond {
+    /// Yes or no.
+    pub accept: bool,
+    /// Who answers, if not the caller; for the studio's backend only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub player_id: Option<String>,
+}
+
+/// How the ready check of a match stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Acceptance {
+    /// The match.
+    pub match_id: String,
+    /// `accepting`; `placing` or later when everybody has accepted; `abandoned` when somebody has not.
+    pub state: String,
+    /// Players of the match.
+    pub players: u32,
+    /// Players who have accepted.
+    pub accepted: u32,
+    /// The last moment at which an answer counts.
+    pub accept_until_ms: u64,
 }

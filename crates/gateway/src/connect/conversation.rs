@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::ws::{Message, WebSocket};
 use stadion_client::wire::{self, ClientMessage, Control, ServerMessage};
 use stadion_core::event::{EventKind, PlayerEvent};
+use stadion_core::matches::Match;
 use stadion_core::session::SessionState;
 use stadion_core::state::StateError;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -234,12 +235,30 @@ impl Talk<'_> {
     }
 }
 
+fn player_ids(of: &Match) -> Vec<String> {
+    let ids = of.players.iter().map(|player| player.player_id.to_string());
+    ids.collect()
+}
+
 /// The event as it travels, with the join token that its session gives.
 async fn render(gateway: &Gateway, event: &PlayerEvent) -> Result<wire::EventKind, StateError> {
     Ok(match &event.kind {
         EventKind::TicketSearching { ticket_id } => wire::EventKind::TicketSearching {
             ticket_id: ticket_id.to_string(),
         },
+        EventKind::MatchProposed {
+            ticket_id,
+            match_id,
+        } => {
+            let proposed = gateway.0.state.get_match(*match_id).await?;
+            let check = proposed.acceptance.as_ref();
+            wire::EventKind::MatchProposed(wire::MatchProposed {
+                ticket_id: ticket_id.to_string(),
+                match_id: match_id.to_string(),
+                players: player_ids(&proposed),
+                accept_until_ms: check.map_or(0, |check| check.until.0),
+            })
+        }
         EventKind::TicketPlacing {
             ticket_id,
             match_id,
@@ -277,11 +296,7 @@ async fn render(gateway: &Gateway, event: &PlayerEvent) -> Result<wire::EventKin
             wire::EventKind::MatchFound(wire::MatchFound {
                 match_id: match_id.to_string(),
                 server,
-                players: found
-                    .players
-                    .iter()
-                    .map(|player| player.player_id.to_string())
-                    .collect(),
+                players: player_ids(&found),
                 session_id: session_id.to_string(),
                 team: session.team,
                 join_token: reserved.then(|| gateway.0.join_tokens.sign(&session)),

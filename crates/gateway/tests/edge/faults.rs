@@ -104,6 +104,8 @@ through! {
     fn cancel_ticket(id: TicketId, reason: CancelReason, now: Timestamp) -> Arc<Ticket>;
     fn expire_tickets(fence: Fence, now: Timestamp) -> usize;
     fn commit_match(fence: Fence, new: NewMatch, now: Timestamp) -> Arc<Match>;
+    fn respond(id: MatchId, player_id: &PlayerId, accept: bool, now: Timestamp) -> Arc<Match>;
+    fn expire_acceptances(fence: Fence, now: Timestamp) -> usize;
     fn place_match(fence: Fence, id: MatchId, placement: Placement, now: Timestamp) -> Arc<Match>;
     fn abandon_match(fence: Fence, id: MatchId, reason: AbandonReason, now: Timestamp) -> Arc<Match>;
     fn end_match(id: MatchId, end: MatchEnd, result: Option<serde_json::Value>, now: Timestamp) -> Arc<Match>;

@@ -26,12 +26,12 @@ use crate::metrics::Metrics;
 
 /// Matches of one game mode that may be on their way to a server at once: at 5 ms for a placement this is over
 /// 10,000 matches a second, and a stuck fleet holds back this many only.
-const PLACEMENTS_MAX: usize = 64;
+pub(super) const PLACEMENTS_MAX: usize = 64;
 /// With tickets waiting, time alone can make a match possible, so the pool is looked at once per interval; but
 /// planning takes at most a tenth of one core: after a plan comes a pause of this many times what it took.
 const PLANNING_PAUSE: u32 = 9;
 /// Pause before a matchmaker whose store did not answer begins anew.
-const RESTART_PAUSE: Duration = Duration::from_millis(250);
+pub(super) const RESTART_PAUSE: Duration = Duration::from_millis(250);
 /// Below this many tickets a plan costs less than moving the pool to another thread and back.
 const INLINE_TICKETS_MAX: usize = 1_000;
 
@@ -52,6 +52,28 @@ impl UnderWay {
 
     fn of(&self, region: &Region) -> u32 {
         self.0.lock().get(region).copied().unwrap_or(0)
+    }
+}
+
+/// A server of a region that will be gone in a moment, or given back to the planner by dropping this.
+pub(super) struct Reserved {
+    under_way: Arc<UnderWay>,
+    region: Region,
+}
+
+impl Reserved {
+    pub(super) fn new(under_way: &Arc<UnderWay>, region: &Region) -> Self {
+        under_way.change(region, true);
+        Self {
+            under_way: under_way.clone(),
+            region: region.clone(),
+        }
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.under_way.change(&self.region, false);
     }
 }
 
@@ -216,7 +238,8 @@ impl Matchmaker {
                     }
                 }
             }
-            Outcome::Abandoned(_) | Outcome::Fenced => {}
+            // A ready check: whoever goes on with it counts its seats.
+            Outcome::Accepting(_) | Outcome::Abandoned(_) | Outcome::Fenced => {}
         }
         Ok(())
     }
@@ -296,14 +319,14 @@ impl Matchmaker {
             .max()
             .unwrap_or(previous);
         let possible_since = previous.max(newest);
-        let region = planned.region.clone();
-        let (director, under_way) = (self.parts.director.clone(), self.parts.under_way.clone());
+        let reserved = Reserved::new(&self.parts.under_way, &planned.region);
+        let acceptance = self.mode.rules.acceptance;
+        let director = self.parts.director.clone();
         let finished_tx = self.finished_tx.clone();
         self.under_way += 1;
-        under_way.change(&region, true);
         self.placements.spawn(async move {
-            let outcome = director.carry_out(fence, planned).await;
-            under_way.change(&region, false);
+            let outcome = director.carry_out(fence, planned, acceptance).await;
+            drop(reserved);
             // The term may be over: then the next one reads everything anew.
             drop(
                 finished_tx

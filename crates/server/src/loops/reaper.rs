@@ -45,6 +45,7 @@ impl Reaper {
     pub async fn pass(&self, fence: Fence) -> Result<(), LoopError> {
         let now = self.clock.now();
         self.director.resume_all(fence).await?;
+        let unanswered = self.state.expire_acceptances(fence, now).await?;
         let tickets = self.state.expire_tickets(fence, now).await?;
         let heard_long_enough = now.since_ms(self.started_at) > self.sessions.stale_after_ms;
         let sessions = if heard_long_enough {
@@ -60,8 +61,15 @@ impl Reaper {
         self.state
             .purge(fence, now.minus_ms(self.retention_ms))
             .await?;
-        if tickets + sessions + lost + servers > 0 {
-            tracing::info!(tickets, sessions, matches = lost, servers, "reaped");
+        if unanswered + tickets + sessions + lost + servers > 0 {
+            tracing::info!(
+                unanswered,
+                tickets,
+                sessions,
+                matches = lost,
+                servers,
+                "reaped"
+            );
         }
         Ok(())
     }

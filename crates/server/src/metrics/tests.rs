@@ -29,10 +29,7 @@ fn the_guides_six_series_keep_their_names_and_labels() {
     metrics.queue(&mode(), 3);
     metrics.allocated(2);
     metrics.player_latency(&region(), 25.0);
-    metrics.match_placed(
-        &live_match(Timestamp(1_250), MatchState::Live),
-        Timestamp(1_250),
-    );
+    metrics.match_placed(&live_match(Timestamp(1_250), MatchState::Live), 250);
     let text = metrics.encode();
     for line in [
         "# TYPE game_servers_total gauge",
@@ -112,6 +109,7 @@ fn live_match(now: Timestamp, state: MatchState) -> Match {
             ..Quality::default()
         },
         state,
+        acceptance: None,
         allocation: None,
         created_at: Timestamp(1_000),
         changed_at: now,

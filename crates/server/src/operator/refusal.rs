@@ -53,7 +53,8 @@ impl From<StateError> for Refusal {
             StateError::AlreadyQueued { .. } => ProblemKind::AlreadyQueued,
             StateError::InMatch { .. } => ProblemKind::InMatch,
             StateError::IdempotencyMismatch => ProblemKind::IdempotencyMismatch,
-            StateError::Stale { .. }
+            StateError::AlreadyAnswered { .. }
+            | StateError::Stale { .. }
             | StateError::WrongState { .. }
             | StateError::WrongServer { .. }
             | StateError::AlreadyRedeemed { .. } => ProblemKind::WrongState,

@@ -4,12 +4,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use stadion_core::mode::GameMode;
 use stadion_core::state::Fence;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Parts, Platform, PlatformError, observe};
 use crate::director::Director;
+use crate::loops::acceptance;
 use crate::loops::matchmaking::{self, UnderWay};
 use crate::loops::reaper::Reaper;
 use crate::loops::scaling::{Demand, Scaler};
@@ -73,6 +75,12 @@ impl Platform {
             interval: Duration::from_millis(self.settings.matchmaking.interval_ms),
             budget: self.settings.matchmaking.budget,
         };
+        // Where no game mode has a ready check, the reaper is enough for what an earlier configuration left behind.
+        let is_asked = |mode: &GameMode| mode.rules.acceptance.is_some();
+        if self.settings.game_modes.iter().any(is_asked) {
+            let checks = acceptance::run(parts.clone(), lease.clone(), self.matching.clone());
+            self.spawn("acceptance", checks);
+        }
         for mode in self.settings.game_modes.clone() {
             self.spawn(
                 "matchmaker",

@@ -85,6 +85,25 @@ impl State for EmbeddedState {
         ask!(self, Command::CommitMatch { fence, new }, now, Match)
     }
 
+    async fn respond(
+        &self,
+        id: MatchId,
+        player_id: &PlayerId,
+        accept: bool,
+        now: Timestamp,
+    ) -> Result<Arc<Match>, StateError> {
+        let command = Command::Respond {
+            id,
+            player_id: player_id.clone(),
+            accept,
+        };
+        ask!(self, command, now, Match)
+    }
+
+    async fn expire_acceptances(&self, fence: Fence, now: Timestamp) -> Result<usize, StateError> {
+        ask!(self, Command::ExpireAcceptances { fence }, now, Count)
+    }
+
     async fn place_match(
         &self,
         fence: Fence,

@@ -78,6 +78,12 @@ impl Ledger {
         let game = ticket.state.match_id().and_then(|id| self.matches.get(&id));
         let state = game.map(|game| game.state);
         match ticket.state {
+            TicketState::RequiresAcceptance { .. } => {
+                hold!(
+                    state == Some(MatchState::Accepting),
+                    "I2: requires acceptance, its match is {state:?}"
+                );
+            }
             TicketState::Placing { .. } => {
                 hold!(
                     state == Some(MatchState::Placing),
@@ -103,8 +109,28 @@ impl Ledger {
         });
         let match_id = game.id;
         let sessions = self.live_sessions_of(match_id);
+        let yes = game.acceptance.as_ref().map(|check| check.accepted());
         match game.state {
+            MatchState::Accepting => {
+                let wanted = Some(TicketState::RequiresAcceptance { match_id });
+                hold!(
+                    tickets.clone().all(|t| t == wanted),
+                    "I2: a ticket does not require acceptance"
+                );
+                hold!(
+                    yes.is_some_and(|yes| yes < game.players.len()),
+                    "everybody has accepted and nothing happens"
+                );
+                hold!(
+                    game.allocation.is_none(),
+                    "I3: is accepting and has a server"
+                );
+            }
             MatchState::Placing => {
+                hold!(
+                    yes.is_none_or(|yes| yes == game.players.len()),
+                    "is placing, but not everybody has accepted"
+                );
                 let wanted = Some(TicketState::Placing { match_id });
                 hold!(
                     tickets.clone().all(|t| t == wanted),

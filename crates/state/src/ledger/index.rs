@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use stadion_core::event::PlayerEvent;
 use stadion_core::id::{MatchId, PlayerId, SessionId, TicketId};
-use stadion_core::matches::Match;
+use stadion_core::matches::{Match, MatchState};
 use stadion_core::session::Session;
 use stadion_core::ticket::TicketState;
 
@@ -141,6 +141,9 @@ impl Ledger {
         let old = self.matches.remove(&id);
         if let Some(old) = &old {
             self.open_matches.remove(&id);
+            if let Some(check) = &old.acceptance {
+                self.accepting.remove(&(check.until, id));
+            }
             for seat in &old.players {
                 self.with_player(&seat.player_id, |player| {
                     if player.open_match == Some(id) {
@@ -165,6 +168,9 @@ impl Ledger {
         }
         if open {
             self.open_matches.insert(id);
+        }
+        if let (MatchState::Accepting, Some(check)) = (game.state, &game.acceptance) {
+            self.accepting.insert((check.until, id));
         }
         self.matches.insert(id, game);
         old

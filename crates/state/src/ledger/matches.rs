@@ -1,12 +1,12 @@
 //! Transitions of matches.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use stadion_core::event::EventKind;
 use stadion_core::id::{MatchId, PlayerId};
 use stadion_core::matches::{
-    AbandonReason, Match, MatchEnd, MatchPlayer, MatchState, NewMatch, Placement,
+    AbandonReason, Acceptance, Match, MatchEnd, MatchPlayer, MatchState, NewMatch, Placement,
 };
 use stadion_core::session::{EndReason, SessionState};
 use stadion_core::state::{Fence, StateError};
@@ -29,7 +29,7 @@ impl Ledger {
     }
 
     /// The tickets of an open match, in its order.
-    fn tickets_of(&self, game: &Match) -> Vec<Stored> {
+    pub(super) fn tickets_of(&self, game: &Match) -> Vec<Stored> {
         let ids: BTreeSet<_> = game.players.iter().map(|seat| seat.ticket_id).collect();
         ids.iter()
             .filter_map(|id| self.tickets.get(id).cloned())
@@ -121,6 +121,10 @@ impl Transition<'_> {
             players,
             requirements,
         } = self.ledger.line_up(new)?;
+        let acceptance = new.acceptance.map(|rule| Acceptance {
+            until: self.now.plus_ms(rule.timeout_ms),
+            answers: BTreeMap::new(),
+        });
         let game = self.set_match(Match {
             id: new.id,
             game_mode: new.plan.game_mode.clone(),
@@ -128,14 +132,36 @@ impl Transition<'_> {
             players,
             requirements,
             quality: new.plan.quality,
-            state: MatchState::Placing,
+            state: if acceptance.is_some() {
+                MatchState::Accepting
+            } else {
+                MatchState::Placing
+            },
+            acceptance,
             allocation: None,
             created_at: self.now,
             changed_at: self.now,
             result: None,
         });
+        if game.state == MatchState::Placing {
+            self.tell_placing(new.id, &tickets);
+            return Ok(game);
+        }
         for stored in &tickets {
             let match_id = new.id;
+            let state = TicketState::RequiresAcceptance { match_id };
+            let kind = EventKind::MatchProposed {
+                ticket_id: stored.ticket.id,
+                match_id,
+            };
+            self.change_ticket(stored, state, stored.ticket.requeues, &kind);
+        }
+        Ok(game)
+    }
+
+    /// The tickets of a match wait for its server from now on.
+    pub(super) fn tell_placing(&mut self, match_id: MatchId, tickets: &[Stored]) {
+        for stored in tickets {
             let state = TicketState::Placing { match_id };
             let kind = EventKind::TicketPlacing {
                 ticket_id: stored.ticket.id,
@@ -143,7 +169,16 @@ impl Transition<'_> {
             };
             self.change_ticket(stored, state, stored.ticket.requeues, &kind);
         }
-        Ok(game)
+    }
+
+    /// A ticket searches again, with the age it had.
+    pub(super) fn requeue(&mut self, stored: &Stored, reason: AbandonReason) {
+        let requeues = stored.ticket.requeues.saturating_add(1);
+        let kind = EventKind::TicketRequeued {
+            ticket_id: stored.ticket.id,
+            reason,
+        };
+        self.change_ticket(stored, TicketState::Searching, requeues, &kind);
     }
 
     pub(super) fn place_match(
@@ -231,12 +266,7 @@ impl Transition<'_> {
             ..Match::clone(&game)
         });
         for stored in &tickets {
-            let requeues = stored.ticket.requeues.saturating_add(1);
-            let kind = EventKind::TicketRequeued {
-                ticket_id: stored.ticket.id,
-                reason,
-            };
-            self.change_ticket(stored, TicketState::Searching, requeues, &kind);
+            self.requeue(stored, reason);
         }
         Ok(game)
     }

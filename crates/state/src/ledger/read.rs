@@ -103,7 +103,7 @@ impl Ledger {
             let player = self.players.get(player_id);
             let ids = player.map(|player| &player.matches).into_iter().flatten();
             ids.filter_map(by_id).filter(good).map(Arc::clone).collect()
-        } else if matches!(filter.state, Some("placing" | "live")) {
+        } else if matches!(filter.state, Some("accepting" | "placing" | "live")) {
             let open = self.open_matches.iter().filter_map(by_id);
             open.filter(good).map(Arc::clone).collect()
         } else {

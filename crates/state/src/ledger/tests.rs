@@ -1,9 +1,12 @@
 //! Random commands against the ledger: whatever comes, in whatever order, its invariants hold.
 
+use std::sync::Arc;
+
 use proptest::prelude::{ProptestConfig, any};
 use proptest::proptest;
 use stadion_core::id::{GameModeName, TicketId};
-use stadion_core::matches::{AbandonReason, MatchEnd};
+use stadion_core::matches::{AbandonReason, Match, MatchEnd, MatchState};
+use stadion_core::rules::AcceptanceRule;
 use stadion_core::session::{EndReason, Heartbeat, SessionRules};
 use stadion_core::state::Fence;
 use stadion_core::ticket::{CancelReason, NewTicket};
@@ -17,6 +20,9 @@ const PLAYERS: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "
 const MODES: [&str; 2] = ["duel", "brawl"];
 const SERVERS: [&str; 3] = ["server-1", "server-2", "server-3"];
 const LEASE_MS: u64 = 5_000;
+const NOT_ACCEPTED: MatchState = MatchState::Abandoned {
+    reason: AbandonReason::NotAccepted,
+};
 
 /// Draws commands that mostly make sense, and sometimes do not.
 pub(crate) struct Dice {
@@ -97,6 +103,8 @@ impl Dice {
         };
         let mut new = build::new_match(&[one, two], self.now);
         new.plan.game_mode = mode;
+        let timeout_ms = 5_000;
+        new.acceptance = (!self.random.once_in(3)).then_some(AcceptanceRule { timeout_ms });
         let fence = self.fence(ledger);
         let new = Box::new(new);
         Some(Command::CommitMatch { fence, new })
@@ -113,11 +121,24 @@ impl Dice {
         } else {
             self.one_of(ledger.open_matches.iter().copied())?
         };
+        let game = ledger.matches.get(&id)?;
+        if game.state == MatchState::Accepting && !self.random.once_in(8) || self.random.once_in(20)
+        {
+            let mut player_id = self.one_of(game.players.iter().map(|p| p.player_id.clone()))?;
+            if self.random.once_in(20) {
+                player_id = build::player_id(self.random.pick::<&str>(&PLAYERS));
+            }
+            return Some(Command::Respond {
+                id,
+                player_id,
+                accept: !self.random.once_in(6),
+            });
+        }
         let fence = self.fence(ledger);
         Some(match self.random.below(6) {
             0..=2 => {
                 let server = *self.random.pick(&SERVERS);
-                let mut placement = build::placement(ledger.matches.get(&id)?, server, self.now);
+                let mut placement = build::placement(game, server, self.now);
                 if self.random.once_in(10) {
                     placement.sessions.pop();
                 }
@@ -178,8 +199,9 @@ impl Dice {
 
     fn sweep(&mut self, ledger: &Ledger) -> Command {
         let fence = self.fence(ledger);
-        match self.random.below(4) {
+        match self.random.below(5) {
             0 => Command::ExpireTickets { fence },
+            3 => Command::ExpireAcceptances { fence },
             1 => Command::ExpireSessions {
                 fence,
                 rules: SessionRules {
@@ -248,6 +270,9 @@ fn the_dice_reach_the_whole_life() {
             seen.insert(stored.ticket.state.as_str().to_owned());
         }
         seen.extend(ledger.matches.values().map(|g| g.state.as_str().to_owned()));
+        let not_accepted = |g: &&Arc<Match>| g.state == NOT_ACCEPTED;
+        let of = ledger.matches.values().find(not_accepted);
+        seen.extend(of.map(|_| "not_accepted".to_owned()));
         seen.extend(
             ledger
                 .sessions
@@ -257,6 +282,8 @@ fn the_dice_reach_the_whole_life() {
     }
     for wanted in [
         "searching",
+        "requires_acceptance",
+        "accepting",
         "placing",
         "completed",
         "cancelled",
@@ -269,6 +296,8 @@ fn the_dice_reach_the_whole_life() {
         "expired",
         "kicked",
         "AlreadyQueued",
+        "AlreadyAnswered",
+        "not_accepted",
         "InMatch",
         "Stale",
         "Fenced",

@@ -13,11 +13,13 @@ use stadion_core::time::Timestamp;
 
 use crate::build::{new_match, new_ticket, placement, player_id, server_name};
 
+mod acceptance;
 mod lease;
 mod matches;
 mod sessions;
 mod tickets;
 
+pub use acceptance::*;
 pub use lease::*;
 pub use matches::*;
 pub use sessions::*;
@@ -166,6 +168,16 @@ macro_rules! state_conformance {
             i2_abandoned_tickets_search_with_their_age
             i2_requeued_tickets_past_their_life_time_out
             i2_acknowledged_changes_survive_a_restart
+            i1_players_of_a_ready_check_are_taken
+            i2_everybody_accepts_and_the_match_is_placing
+            i2_a_refusal_sends_the_others_back_with_their_age
+            i2_silence_ends_the_tickets_of_the_silent_only
+            i2_an_answer_that_is_too_late_does_not_count
+            i2_a_ready_check_survives_a_restart
+            i2_an_accepting_match_can_be_given_up
+            an_answer_is_repeatable_and_the_first_one_stays
+            i3_an_accepting_match_is_not_placed
+            i9_an_older_fence_ends_no_ready_check
             i3_commit_and_place_are_repeatable
             i3_a_placed_match_keeps_its_server
             i3_an_abandoned_match_is_not_placed

@@ -142,7 +142,10 @@ impl Member {
             EventKind::TicketFailed { ticket_id, reason } => {
                 (ticket_id, format!("failed:{reason}"), true)
             }
-            EventKind::MatchFound(_) | EventKind::SessionEnded { .. } | EventKind::Unknown => {
+            EventKind::MatchProposed(_)
+            | EventKind::MatchFound(_)
+            | EventKind::SessionEnded { .. }
+            | EventKind::Unknown => {
                 return;
             }
         };
