@@ -250,6 +250,19 @@ impl RuleSet {
             .any(|rule| matches!(rule.kind, rule::Kind::Sort(_)))
     }
 
+    /// The rating of a player who brings none, as the rule set has it.
+    #[must_use]
+    pub fn skill_default(&self) -> Option<f64> {
+        let mut attributes = self.names.attributes.iter();
+        match attributes
+            .find(|known| known.name == SKILL_ATTRIBUTE)?
+            .default
+        {
+            Some(Attribute::Number(number)) => Some(number),
+            _ => None,
+        }
+    }
+
     /// Checks that a request brings the attributes that the rules need, in their types.
     ///
     /// # Errors

@@ -17,10 +17,12 @@ pub(super) fn judge(
     now: Timestamp,
 ) -> Result<(), Broken> {
     let sizes = set.rules.len();
-    if teams
-        .iter()
-        .any(|team| set.team_names().all(|known| known != team.name))
-    {
+    // Players of a team that is not known, or there twice, would escape the rules.
+    let strange = |(place, team): (usize, &Team<'_>)| {
+        teams[..place].iter().any(|other| other.name == team.name)
+            || set.team_names().all(|known| known != team.name)
+    };
+    if teams.iter().enumerate().any(strange) {
         return Err(Broken { rule: sizes });
     }
     let seated: Vec<&[&Ticket]> = set

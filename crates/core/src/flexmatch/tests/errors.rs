@@ -330,6 +330,9 @@ fn depth_has_a_bound() {
 #[test]
 fn tickets_bring_what_the_rules_need() {
     let set = set(&[("all", 1, 4)], SKILL, "", "");
+    assert_eq!(set.skill_default(), None);
+    let ten = super::set(&[("all", 1, 4)], super::kinds::SKILL, "", "");
+    assert_eq!(ten.skill_default(), Some(10.0));
     let full = || {
         Like::skilled(7.0)
             .list("maps", &["a"])

@@ -225,6 +225,8 @@ fn teams_keep_their_sizes_and_only_known_ones_count() {
     assert_eq!(verdict(&set, &[("blue", &one)]), Err("red"));
     assert_eq!(verdict(&set, &[("blue", &of(10, 1))]), Ok(()));
     assert_eq!(verdict(&set, &[("green", &one)]), Err("red"));
+    let twice: &[(&str, &[Ticket])] = &[("red", &one), ("blue", &one), ("blue", &three)];
+    assert_eq!(verdict(&set, twice), Err("red"));
     assert!(!joins(&set, &of(0, 4), &one[0]), "there are four seats");
     let party = players.party(0, &vec![Like::default(); 3]);
     assert!(!joins(&set, &[], &party), "no team has three seats");
