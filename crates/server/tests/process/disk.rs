@@ -14,6 +14,7 @@ use crate::stand::Stand;
 const SETTINGS: &str = "
 drain_timeout_seconds: 0
 matchmaking: { ticket_ttl_seconds: 3600 }
+game_modes: [{ name: duel, players_target: 2, teams: 2, skill: { initial: 0, growth_per_second: 0, max: 0 } }]
 fleets: [{ name: arena, region: us-east-1, min_replicas: 1, max_replicas: 1, buffer_size: 1 }]
 ";
 /// Tickets before the disk is full.
@@ -69,11 +70,15 @@ impl Drop for Tmpfs {
     }
 }
 
+/// Nobody is matched: that takes the same skill, and everybody has their own. The journal has room for hundreds of
+/// tickets when the disk is full, which are a whole match elsewhere.
 fn lonely(player_id: &str) -> CreateTicket {
+    let number = player_id.rsplit('-').next().unwrap();
     CreateTicket {
-        game_mode: "battle_royale".into(),
+        game_mode: "duel".into(),
         players: vec![Player {
             player_id: player_id.into(),
+            skill: Some(number.parse().unwrap()),
             latencies_ms: [("us-east-1".to_owned(), 10)].into(),
             ..Player::default()
         }],
