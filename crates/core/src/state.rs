@@ -204,10 +204,11 @@ pub trait State: Send + Sync + 'static {
     /// `Unavailable`.
     async fn searching(&self, game_mode: &GameModeName) -> Result<Vec<Arc<Ticket>>, StateError>;
 
-    /// Takes a searching ticket back. Repeating it is no error.
+    /// Takes a searching ticket back. One in a ready check, too: its match is abandoned, as if one of its players had
+    /// refused. Repeating it is no error.
     ///
     /// # Errors
-    /// `NotFound`, `WrongState` (it has a match already), `Unavailable`.
+    /// `NotFound`, `WrongState` (its match is placing already), `Unavailable`.
     async fn cancel_ticket(
         &self,
         id: TicketId,

@@ -64,6 +64,10 @@ pub struct SwarmParams {
     pub pause: Duration,
     /// Share of parties that leave for good after a match; others come in their place.
     pub leave_share: f64,
+    /// Share of ready checks that a player refuses.
+    pub refuse_share: f64,
+    /// Share of ready checks that a player does not answer.
+    pub silent_share: f64,
 }
 
 impl SwarmParams {
@@ -95,6 +99,8 @@ impl SwarmParams {
             drain_for: Duration::from_secs(30),
             pause: Duration::from_secs(3),
             leave_share: 0.1,
+            refuse_share: 0.02,
+            silent_share: 0.01,
         }
     }
 }
@@ -173,6 +179,12 @@ impl BotSwarm {
         }
         if !(0.0..=1.0).contains(&self.params.leave_share) {
             return Err(BotError::Params("leave_share: from 0 to 1"));
+        }
+        let (refuse, silent) = (self.params.refuse_share, self.params.silent_share);
+        if refuse < 0.0 || silent < 0.0 || refuse + silent > 1.0 {
+            return Err(BotError::Params(
+                "refuse_share and silent_share: from 0 to 1 together",
+            ));
         }
         let token = (self.params.issue_token)(&[format!("{}-0", self.params.name)]);
         let client = Client::new(&self.params.gateway_url, &token).map_err(BotError::Gateway)?;

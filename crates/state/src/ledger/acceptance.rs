@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stadion_core::id::{MatchId, PlayerId};
+use stadion_core::id::{MatchId, PlayerId, TicketId};
 use stadion_core::matches::{AbandonReason, Acceptance, Match, MatchState};
 use stadion_core::state::{Fence, StateError};
 use stadion_core::ticket::{CancelReason, Ticket};
@@ -46,12 +46,12 @@ impl Transition<'_> {
             return Err(wrong_state("match", &id, game.state.as_str()));
         };
         if acceptance.is_over(self.now) {
-            return Ok(self.fail_acceptance(&game, acceptance.clone()));
+            return Ok(self.fail_acceptance(&game, acceptance.clone(), None));
         }
         let mut acceptance = acceptance.clone();
         acceptance.answers.insert(player_id.clone(), accept);
         if !accept {
-            return Ok(self.fail_acceptance(&game, acceptance));
+            return Ok(self.fail_acceptance(&game, acceptance, None));
         }
         if acceptance.answers.len() == game.players.len() {
             let tickets = self.ledger.tickets_of(&game);
@@ -70,16 +70,39 @@ impl Transition<'_> {
         }))
     }
 
+    /// A ticket of an accepting match is taken back, whatever its players have answered; nobody else is at fault.
+    pub(super) fn withdraw(
+        &mut self,
+        match_id: MatchId,
+        ticket_id: TicketId,
+        reason: CancelReason,
+    ) -> Result<(), StateError> {
+        let game = self.ledger.found_match(match_id)?;
+        if let Some(acceptance) = game.acceptance.clone() {
+            self.fail_acceptance(&game, acceptance, Some((ticket_id, reason)));
+        }
+        Ok(())
+    }
+
     /// The match is off. Who is not at fault goes back with the age they had, as in `FlexMatch`: players who had not
     /// answered yet when somebody refused are not at fault.
-    fn fail_acceptance(&mut self, game: &Match, acceptance: Acceptance) -> Arc<Match> {
+    fn fail_acceptance(
+        &mut self,
+        game: &Match,
+        acceptance: Acceptance,
+        withdrawn: Option<(TicketId, CancelReason)>,
+    ) -> Arc<Match> {
         let reason = AbandonReason::NotAccepted;
         let late = acceptance.is_over(self.now);
         for stored in &self.ledger.tickets_of(game) {
-            if is_at_fault(&stored.ticket, &acceptance, late) {
-                self.cancel_stored(stored, CancelReason::NotAccepted);
-            } else {
-                self.requeue(stored, reason);
+            match withdrawn {
+                Some((id, reason)) if id == stored.ticket.id => {
+                    self.cancel_stored(stored, reason);
+                }
+                _ if is_at_fault(&stored.ticket, &acceptance, late) => {
+                    self.cancel_stored(stored, CancelReason::NotAccepted);
+                }
+                _ => self.requeue(stored, reason),
             }
         }
         self.set_match(Match {
@@ -102,7 +125,7 @@ impl Transition<'_> {
             .collect();
         for game in &over {
             if let Some(acceptance) = game.acceptance.clone() {
-                self.fail_acceptance(game, acceptance);
+                self.fail_acceptance(game, acceptance, None);
             }
         }
         Ok(over.len())

@@ -141,6 +141,10 @@ impl Transition<'_> {
         match &stored.ticket.state {
             TicketState::Searching => Ok(self.cancel_stored(&stored, reason)),
             TicketState::Cancelled { .. } => Ok(stored.ticket),
+            TicketState::RequiresAcceptance { match_id } => {
+                self.withdraw(*match_id, id, reason)?;
+                Ok(Arc::clone(&self.ledger.stored(id)?.ticket))
+            }
             state => Err(wrong_state("ticket", &id, state.as_str())),
         }
     }

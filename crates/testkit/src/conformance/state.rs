@@ -171,6 +171,7 @@ macro_rules! state_conformance {
             i1_players_of_a_ready_check_are_taken
             i2_everybody_accepts_and_the_match_is_placing
             i2_a_refusal_sends_the_others_back_with_their_age
+            i2_a_ticket_can_be_taken_back_from_a_ready_check
             i2_silence_ends_the_tickets_of_the_silent_only
             i2_an_answer_that_is_too_late_does_not_count
             i2_a_ready_check_survives_a_restart

@@ -4,8 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use stadion_client::wire::{EventKind, MatchFound};
-use stadion_client::{Client, Events, Update};
+use rand::RngExt;
+use rand::rngs::StdRng;
+use stadion_client::wire::{EventKind, MatchFound, MatchProposed};
+use stadion_client::{Client, Events, ProblemKind, Update};
 use tokio::net::lookup_host;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -49,6 +51,8 @@ pub(super) struct Member {
     pub(super) client: Client,
     pub(super) line: Line,
     pub(super) steadiness: f32,
+    /// What the player makes of a proposed match.
+    pub(super) random: StdRng,
     pub(super) lane: mpsc::Sender<Command>,
     pub(super) notes: mpsc::Sender<(usize, Note)>,
     pub(super) stop: CancellationToken,
@@ -56,7 +60,7 @@ pub(super) struct Member {
 
 impl Member {
     /// Lives until the party goes.
-    pub(super) async fn run(self) {
+    pub(super) async fn run(mut self) {
         let opened = tokio::select! {
             opened = self.open() => opened,
             () = self.stop.cancelled() => return,
@@ -76,6 +80,7 @@ impl Member {
                     self.play(found, &mut events).await;
                     self.tell(Note::Done).await;
                 }
+                Some(EventKind::MatchProposed(proposed)) => self.answer(&proposed).await,
                 Some(kind) => self.pass_on(kind).await,
                 None => {}
             }
@@ -126,6 +131,28 @@ impl Member {
                 None
             }
         }
+    }
+
+    /// Says yes, or no, or nothing.
+    async fn answer(&mut self, proposed: &MatchProposed) {
+        let params = &self.swarm.params;
+        let drawn = self.random.random::<f64>();
+        let answer = if drawn < params.silent_share {
+            "silent"
+        } else {
+            let accept = drawn >= params.silent_share + params.refuse_share;
+            match self.client.respond(&proposed.match_id, accept).await {
+                Ok(_) if accept => "accepted",
+                Ok(_) => "refused",
+                Err(error) if error.kind() == Some(ProblemKind::AcceptanceOver) => "too_late",
+                Err(error) => {
+                    let kind = format!("respond:{}", kind_of(&error));
+                    return self.swarm.stats.error(kind);
+                }
+            }
+        };
+        let stats = &self.swarm.stats;
+        stats.count(|stats| *stats.answers.entry(answer).or_default() += 1);
     }
 
     async fn pass_on(&self, kind: EventKind) {

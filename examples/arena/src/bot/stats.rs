@@ -135,6 +135,9 @@ pub struct SwarmStats {
     pub tickets_matched: u64,
     /// Tickets that went back to their queue, by reason.
     pub requeues: BTreeMap<String, u64>,
+    /// What players did about proposed matches: `accepted`, `refused`, `silent`, or `too_late` when somebody else had
+    /// refused before.
+    pub answers: BTreeMap<&'static str, u64>,
     /// Seats that players got.
     pub seats: u64,
     /// Tickets without a match, by what the player last knew of them.

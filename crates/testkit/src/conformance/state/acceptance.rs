@@ -84,9 +84,6 @@ pub async fn i1_players_of_a_ready_check_are_taken(fixture: &mut impl Fixture) {
     let mut new = new_match(&[other.id], START);
     new.plan.game_mode = mode_name("other");
     assert_stale(state.commit_match(fence, new, START).await);
-    let ticket = state.ticket(ticket_of(&game, "ada")).await.unwrap();
-    let cancel = state.cancel_ticket(ticket.id, CancelReason::Requested, at(1));
-    assert_wrong_state(cancel.await);
     assert_eq!(state.open_matches().await.unwrap().len(), 1);
     let filter = Filter {
         state: Some("accepting"),
@@ -165,6 +162,27 @@ pub async fn i2_a_refusal_sends_the_others_back_with_their_age(fixture: &mut imp
     let pair = ["bob", "eve"].map(|name| ticket_of(&game, name));
     let next = state.commit_match(fence, new_match(&pair, at(5)), at(5));
     assert_eq!(next.await.unwrap().state, MatchState::Placing);
+}
+
+/// Whoever takes their ticket back refuses thereby, also after a yes.
+pub async fn i2_a_ticket_can_be_taken_back_from_a_ready_check(fixture: &mut impl Fixture) {
+    let state = fixture.state();
+    let fence = fence(&state).await;
+    let game = accepting(&state, fence, &[&["ada"], &["bob"]]).await;
+    say(&state, &game, "ada", true, at(1)).await;
+    let reason = CancelReason::Requested;
+    for now in [at(2), at(3)] {
+        let id = ticket_of(&game, "ada");
+        let ticket = state.cancel_ticket(id, reason, now).await.unwrap();
+        assert_eq!(ticket.state, TicketState::Cancelled { reason });
+        assert_eq!(ticket.changed_at, at(2));
+    }
+    assert_eq!(
+        ticket_state(&state, &game, "bob").await,
+        TicketState::Searching
+    );
+    let off = state.get_match(game.id).await.unwrap();
+    assert_eq!((off.state, off.changed_at), (NOT_ACCEPTED, at(2)));
 }
 
 /// When the time is over, whoever said yes searches on; who kept silent, or has a silent partner, is out.
