@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::ClientError;
 use crate::wire::{
-    Acceptance, CreateTicket, GameModes, Heartbeats, JoinKeys, Match, Redeem, Regions, Respond,
-    Seat, Session, Sessions, Ticket, Tickets, Verdicts,
+    Acceptance, CreateTicket, GameModes, Heartbeats, JoinKeys, Match, Outlook, Redeem, Regions,
+    Respond, Seat, Session, Sessions, Ticket, Tickets, Verdicts,
 };
 use http::{Base, Http};
 pub(crate) use http::{bearer, problem_of};
@@ -104,6 +104,15 @@ impl Client {
     pub async fn ticket(&self, ticket_id: &str) -> Result<Ticket, ClientError> {
         self.get(&format!("/v1/tickets/{}", http::segment(ticket_id)?))
             .await
+    }
+
+    /// What the party of a ticket may expect, and why it waits.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn outlook(&self, ticket_id: &str) -> Result<Outlook, ClientError> {
+        let ticket = http::segment(ticket_id)?;
+        self.get(&format!("/v1/tickets/{ticket}/outlook")).await
     }
 
     /// Takes a ticket back.

@@ -4,6 +4,7 @@
 
 mod event;
 mod matches;
+mod outlook;
 mod platform;
 mod session;
 mod ticket;
@@ -12,6 +13,7 @@ pub use event::{
     ClientMessage, Control, Event, EventKind, MatchFound, MatchProposed, ServerMessage,
 };
 pub use matches::{Acceptance, Match, MatchPlayer, Respond};
+pub use outlook::{Apart, Explanation, Hold, Outlook, Relaxation, TimeToMatch};
 pub use platform::{GameMode, GameModes, JoinKey, JoinKeys, Region, Regions, ServerAddress};
 pub use session::{Heartbeat, Heartbeats, Redeem, Seat, Session, Sessions, Verdicts};
 pub use ticket::{Attribute, CreateTicket, Player, Requirements, Ticket, TicketState, Tickets};

@@ -97,7 +97,7 @@ pub(crate) fn requirements(wanted: wire::Requirements) -> Requirements {
     }
 }
 
-fn ticket_state(state: &TicketState) -> (wire::TicketState, Option<String>) {
+pub(crate) fn ticket_state(state: &TicketState) -> (wire::TicketState, Option<String>) {
     match state {
         TicketState::Searching => (wire::TicketState::Searching, None),
         TicketState::RequiresAcceptance { .. } => (wire::TicketState::RequiresAcceptance, None),

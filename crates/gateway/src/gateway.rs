@@ -19,6 +19,7 @@ use crate::connect::Hub;
 use crate::join_token::JoinTokens;
 use crate::limits::Limits;
 use crate::observer::GatewayObserver;
+use crate::outlook::Outlooks;
 use crate::refusal::Refusal;
 
 /// Tells whose credential a game server's bearer token is; compares in constant time.
@@ -46,6 +47,8 @@ pub struct GatewayParts {
     pub ticket_ttl_ms: u64,
     /// What one process, address and player may ask for.
     pub limits: Limits,
+    /// Whoever knows why tickets wait.
+    pub outlooks: Arc<dyn Outlooks>,
     /// Whoever counts.
     pub observer: Arc<dyn GatewayObserver>,
 }
@@ -78,6 +81,7 @@ pub(crate) struct Shared {
     pub(crate) random: Box<dyn Fn() -> u128 + Send + Sync>,
     pub(crate) ticket_ttl_ms: u64,
     pub(crate) limits: Limits,
+    pub(crate) outlooks: Arc<dyn Outlooks>,
     pub(crate) observer: Arc<dyn GatewayObserver>,
     pub(crate) rates: Rates,
     pub(crate) hub: Hub,
@@ -114,6 +118,7 @@ impl Gateway {
             random: parts.random,
             ticket_ttl_ms: parts.ticket_ttl_ms,
             limits: parts.limits,
+            outlooks: parts.outlooks,
             observer: parts.observer,
         }))
     }

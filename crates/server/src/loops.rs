@@ -3,6 +3,7 @@
 pub mod acceptance;
 pub mod lease;
 pub mod matchmaking;
+pub mod outlook;
 pub mod reaper;
 pub mod scaling;
 

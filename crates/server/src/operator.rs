@@ -19,6 +19,7 @@ use stadion_core::id::ServerName;
 use stadion_core::mode::GameMode;
 use stadion_core::state::State;
 use stadion_core::time::Clock;
+use stadion_gateway::Outlooks;
 use subtle::ConstantTimeEq;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, OpenApiBuilder, Ref, ResponseBuilder};
@@ -88,6 +89,8 @@ pub struct OperatorParts {
     pub health: Arc<dyn HealthSource>,
     /// Logs of game servers, where there are any.
     pub logs: Option<Arc<dyn LogSource>>,
+    /// Why tickets wait.
+    pub outlooks: Arc<dyn Outlooks>,
 }
 
 impl fmt::Debug for OperatorParts {
@@ -136,6 +139,7 @@ fn documented() -> (Router<OperatorParts>, OpenApi) {
         .routes(routes!(seats::kick))
         .routes(routes!(seats::tickets))
         .routes(routes!(seats::ticket, seats::cancel))
+        .routes(routes!(seats::expect))
         .split_for_parts();
     describe_refusals(&mut api);
     (routes, api)

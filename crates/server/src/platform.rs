@@ -26,6 +26,7 @@ use crate::clock::{Entropy, SystemClock, SystemEntropy};
 use crate::config::Settings;
 use crate::config::written::{FleetKind, StateKind};
 use crate::keys::{self, ServerKeys};
+use crate::loops::outlook::{Desk, WaitTimes};
 use crate::metrics::Metrics;
 use crate::report::{self, Report};
 
@@ -75,6 +76,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// Counts.
     pub metrics: Arc<Metrics>,
+    /// Questions to the matchmakers.
+    pub desk: Arc<Desk>,
 }
 
 /// A running platform.
@@ -136,16 +139,16 @@ pub async fn start(settings: Settings) -> Result<Platform, PlatformError> {
         .iter()
         .map(|mode| mode.name.clone())
         .collect();
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), &settings.regions, &modes);
+    let metrics = Arc::new(metrics);
+    let waits = WaitTimes::new(&settings.game_modes, &settings.regions, metrics.clone());
     let parts = Parts {
         state,
         fleet: local.clone(),
+        desk: Arc::new(Desk::new(Arc::new(waits), clock.clone())),
         clock,
         entropy: Arc::new(SystemEntropy),
-        metrics: Arc::new(Metrics::new(
-            env!("CARGO_PKG_VERSION"),
-            &settings.regions,
-            &modes,
-        )),
+        metrics,
     };
     let gateway = edges::gateway(&settings, &parts, server_keys)?;
     let operator = edges::operator(&settings, &parts)?;

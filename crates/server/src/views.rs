@@ -16,6 +16,7 @@ use crate::operator::wire::{
     TicketInfo, Tickets,
 };
 use crate::report::Report;
+use stadion_client::wire::Outlook;
 
 mod client;
 mod table;
@@ -214,6 +215,10 @@ impl View<'_> {
             TicketCommand::List(which) => self.list::<Tickets>(&listed("/v1/tickets", which)).await,
             TicketCommand::Show { id } => {
                 self.one::<TicketInfo>(&format!("/v1/tickets/{}", encoded(&id)))
+                    .await
+            }
+            TicketCommand::Explain { id } => {
+                self.one::<Outlook>(&format!("/v1/tickets/{}/outlook", encoded(&id)))
                     .await
             }
             TicketCommand::Cancel { id } => {

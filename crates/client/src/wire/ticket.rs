@@ -92,6 +92,20 @@ pub enum TicketState {
 }
 
 impl TicketState {
+    /// The name in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Searching => "searching",
+            Self::RequiresAcceptance => "requires_acceptance",
+            Self::Placing => "placing",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::TimedOut => "timed_out",
+        }
+    }
+
     /// Nothing comes after it.
     #[must_use]
     pub const fn is_terminal(self) -> bool {

@@ -7,7 +7,7 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderName, StatusCode};
 use sha2::{Digest, Sha256};
 use stadion_client::ProblemKind;
-use stadion_client::wire::{CreateTicket, Ticket, Tickets};
+use stadion_client::wire::{CreateTicket, Outlook, Ticket, Tickets};
 use stadion_core::id::TicketId;
 use stadion_core::state::Filter;
 use stadion_core::ticket::{CancelReason, Idempotency, NewTicket};
@@ -18,6 +18,7 @@ use crate::auth::Player;
 use crate::caller::{Caller, IdempotencyKey, JsonBody};
 use crate::convert;
 use crate::gateway::Gateway;
+use crate::outlook::outlook;
 use crate::refusal::Refusal;
 use crate::routes::whose::{Whose, whose};
 
@@ -25,6 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<Gateway> {
     OpenApiRouter::new()
         .routes(routes!(create, list))
         .routes(routes!(read, cancel))
+        .routes(routes!(expect))
 }
 
 /// Submits a ticket.
@@ -182,4 +184,19 @@ async fn cancel(
         .cancel_ticket(ticket.id, CancelReason::Requested, gateway.now())
         .await?;
     Ok(Json(convert::ticket(&cancelled)))
+}
+
+/// What the party may expect: its place in the queue, how long tickets of its kind wait, and why this one does.
+#[utoipa::path(get, path = "/v1/tickets/{ticket_id}/outlook", tag = "tickets", operation_id = "get_outlook",
+    params(("ticket_id" = String, Path, description = "Id of the ticket")),
+    responses((status = 200, description = "The outlook", body = Outlook)),
+    security(("player_token" = [])))]
+async fn expect(
+    Part(gateway): Part<Gateway>,
+    Caller(caller): Caller,
+    Path(text): Path<String>,
+) -> Result<Json<Outlook>, Refusal> {
+    let ticket = own_ticket(&gateway, &caller, &text).await?;
+    let outlooks = gateway.0.outlooks.as_ref();
+    Ok(Json(outlook(outlooks, &ticket, gateway.now()).await?))
 }

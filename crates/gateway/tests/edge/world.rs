@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use ed25519_dalek::SigningKey;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use parking_lot::Mutex;
@@ -11,12 +12,14 @@ use stadion_client::Client;
 use stadion_client::wire::{CreateTicket, Player};
 use stadion_core::id::TicketId;
 use stadion_core::matches::Match;
+use stadion_core::matchmaker::{Pool, Supply};
 use stadion_core::mode::GameMode;
 use stadion_core::state::{Fence, State};
+use stadion_core::ticket::Ticket;
 use stadion_core::time::{Clock, Timestamp};
 use stadion_gateway::{
-    Gateway, GatewayError, GatewayObserver, GatewayParts, JoinTokens, Limits, NoObserver,
-    PlayerAuth, PlayerKey, TokenRules,
+    Gateway, GatewayError, GatewayObserver, GatewayParts, JoinTokens, Limits, NoObserver, Outlook,
+    OutlookError, Outlooks, PlayerAuth, PlayerKey, TokenRules,
 };
 use stadion_state::embedded::{EmbeddedState, Options};
 use stadion_testkit::build;
@@ -53,6 +56,33 @@ fn squad() -> GameMode {
     }
 }
 
+/// Plans duels, anew for every question; nobody plans anything else.
+struct Planner {
+    state: Arc<dyn State>,
+    clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Outlooks for Planner {
+    async fn outlook(&self, ticket: &Ticket) -> Result<Outlook, OutlookError> {
+        if ticket.game_mode != build::mode().name {
+            return Err(OutlookError::NotHere);
+        }
+        let region = build::region(build::REGION);
+        let mut pool = Pool::new(build::mode(), vec![region.clone()]);
+        for waiting in self.state.searching(&ticket.game_mode).await.unwrap() {
+            pool.insert(waiting);
+        }
+        let supply = Supply {
+            servers: [(region, 1)].into(),
+        };
+        Ok(Outlook {
+            explanation: pool.explain(ticket.id, &supply, self.clock.now()),
+            estimate: None,
+        })
+    }
+}
+
 /// A gateway over `state` on a listener that is there already.
 pub(crate) fn gateway(
     state: Arc<dyn State>,
@@ -62,7 +92,12 @@ pub(crate) fn gateway(
 ) -> Gateway {
     let key = PlayerKey::hs256(SECRET).unwrap();
     let random = Mutex::new(Random::from_env(7));
+    let planner = Planner {
+        state: state.clone(),
+        clock: clock.clone(),
+    };
     Gateway::new(GatewayParts {
+        outlooks: Arc::new(planner),
         state,
         modes: vec![build::mode(), squad()],
         regions: vec![build::region(build::REGION), build::region("us-east-1")],

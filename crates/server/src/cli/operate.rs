@@ -173,6 +173,12 @@ pub enum TicketCommand {
         /// Its id
         id: String,
     },
+    /// Say why a ticket waits, and how long it may
+    #[command(after_help = "Example:\n  stadion ticket explain tkt_01ARZ3NDEKTSV4RRFFQ69G5FAV")]
+    Explain {
+        /// Its id
+        id: String,
+    },
     /// Take a searching ticket out of its queue
     #[command(after_help = "Example:\n  stadion ticket cancel tkt_01ARZ3NDEKTSV4RRFFQ69G5FAV")]
     Cancel {

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use stadion_core::fleet::{Fleet, GameServerState};
 use stadion_core::id::Region;
 use stadion_core::matches::MatchPlan;
-use stadion_core::matchmaker::{Budget, Plan, Pool, Supply};
+use stadion_core::matchmaker::{Budget, Pool, Supply};
 use stadion_core::mode::GameMode;
 use stadion_core::state::{Change, Fence, State};
 use stadion_core::ticket::{Ticket, TicketState};
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::LoopError;
+use super::outlook::{Desk, Question};
 use super::scaling::Demand;
 use crate::director::{Director, Outcome};
 use crate::metrics::Metrics;
@@ -94,6 +95,8 @@ pub struct Parts {
     pub demand: Arc<Demand>,
     /// Placements under way.
     pub under_way: Arc<UnderWay>,
+    /// Where questions come from, and how long tickets wait.
+    pub desk: Arc<Desk>,
     /// The platform's regions.
     pub regions: Vec<Region>,
     /// Shortest time between two plans of a game mode.
@@ -104,6 +107,7 @@ pub struct Parts {
 
 struct Finished {
     tickets: Vec<Arc<Ticket>>,
+    region: Region,
     possible_since: Timestamp,
     outcome: Outcome,
 }
@@ -115,6 +119,10 @@ struct Matchmaker {
     planned_at: Instant,
     planned_at_clock: Timestamp,
     plan_took: Duration,
+    /// What the last plan was told.
+    supplied: Option<Supply>,
+    /// No question is answered before, so that planning has its time.
+    answer_at: Instant,
     under_way: usize,
     finished_tx: mpsc::Sender<Finished>,
     placements: TaskTracker,
@@ -160,11 +168,14 @@ async fn term(
 ) -> Result<(), LoopError> {
     let mut changes = parts.state.watch();
     let (finished_tx, mut finished_rx) = mpsc::channel(PLACEMENTS_MAX);
+    let mut questions = parts.desk.open(&mode.name);
     let mut maker = Matchmaker {
         pool: Pool::new(mode.clone(), parts.regions.clone()),
         planned_at: Instant::now() - parts.interval,
         planned_at_clock: parts.clock.now(),
         plan_took: Duration::ZERO,
+        supplied: None,
+        answer_at: Instant::now(),
         under_way: 0,
         finished_tx,
         placements,
@@ -190,8 +201,19 @@ async fn term(
             () = tokio::time::sleep_until(maker.planned_at + pause), if !maker.pool.is_empty() => {
                 maker.tick(fence).await?;
             }
+            Some(question) = next_question(&mut questions, maker.answer_at) => {
+                maker.answer(question).await?;
+            }
         }
     }
+}
+
+async fn next_question(
+    questions: &mut mpsc::Receiver<Question>,
+    not_before: Instant,
+) -> Option<Question> {
+    tokio::time::sleep_until(not_before).await;
+    questions.recv().await
 }
 
 impl Matchmaker {
@@ -225,9 +247,8 @@ impl Matchmaker {
                     .metrics
                     .match_found_delay(now.since_ms(finished.possible_since));
                 for ticket in finished.tickets {
-                    self.parts
-                        .metrics
-                        .time_to_match(&self.mode.name, ticket.waited_ms(now));
+                    let waits = &self.parts.desk.waits;
+                    waits.observe(&ticket, &finished.region, now);
                 }
             }
             // Those of its tickets that search are planned again; an abandoned match's come back as changes.
@@ -277,7 +298,9 @@ impl Matchmaker {
         if budget.matches_max == 0 {
             return Ok(());
         }
-        let plan = self.plan(supply, budget, now).await;
+        self.supplied = Some(supply.clone());
+        let planned = move |pool: &mut Pool| pool.plan(&supply, budget, now);
+        let plan = self.on_pool(planned).await;
         self.plan_took = started.elapsed();
         self.parts
             .metrics
@@ -290,19 +313,39 @@ impl Matchmaker {
         Ok(())
     }
 
-    async fn plan(&mut self, supply: Supply, budget: Budget, now: Timestamp) -> Plan {
+    /// Says why a ticket waits. Answering takes at most a tenth of the time, as planning does.
+    async fn answer(&mut self, question: Question) -> Result<(), LoopError> {
+        let supply = match &self.supplied {
+            Some(supply) => supply.clone(),
+            None => self.supply().await?,
+        };
+        let (now, started) = (self.parts.clock.now(), Instant::now());
+        let id = question.ticket_id;
+        let explain = move |pool: &mut Pool| pool.explain(id, &supply, now);
+        let explanation = self.on_pool(explain).await;
+        self.answer_at = Instant::now() + started.elapsed() * PLANNING_PAUSE;
+        // Whoever asked may have gone.
+        drop(question.answer.send(explanation));
+        Ok(())
+    }
+
+    /// Does `work` where it keeps nobody else waiting.
+    async fn on_pool<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Pool) -> T + Send + 'static,
+    ) -> T {
         if self.pool.len() <= INLINE_TICKETS_MAX {
-            return self.pool.plan(&supply, budget, now);
+            return work(&mut self.pool);
         }
         let empty = Pool::new(self.mode.clone(), Vec::new());
         let mut pool = std::mem::replace(&mut self.pool, empty);
-        let planned = tokio::task::spawn_blocking(move || {
-            let plan = pool.plan(&supply, budget, now);
-            (pool, plan)
+        let working = tokio::task::spawn_blocking(move || {
+            let done = work(&mut pool);
+            (pool, done)
         });
-        let (pool, plan) = planned.await.expect("the planner does not panic");
+        let (pool, done) = working.await.expect("the planner does not panic");
         self.pool = pool;
-        plan
+        done
     }
 
     fn dispatch(&mut self, fence: Fence, planned: MatchPlan, previous: Timestamp) {
@@ -319,7 +362,8 @@ impl Matchmaker {
             .max()
             .unwrap_or(previous);
         let possible_since = previous.max(newest);
-        let reserved = Reserved::new(&self.parts.under_way, &planned.region);
+        let region = planned.region.clone();
+        let reserved = Reserved::new(&self.parts.under_way, &region);
         let acceptance = self.mode.rules.acceptance;
         let director = self.parts.director.clone();
         let finished_tx = self.finished_tx.clone();
@@ -332,6 +376,7 @@ impl Matchmaker {
                 finished_tx
                     .send(Finished {
                         tickets,
+                        region,
                         possible_since,
                         outcome,
                     })

@@ -75,6 +75,8 @@ series! {
         "Matches that could be played now but for a game server";
     TIME_TO_MATCH: Histogram "stadion_time_to_match_seconds" ["game_mode"] Some("seconds"),
         "Time from the creation of a ticket to its seats";
+    EXPECTED_WAIT: Gauge "stadion_time_to_match_expected_milliseconds" ["game_mode", "quantile"] Some("milliseconds"),
+        "Time to match that tickets may expect now: half of the last ones, and nine of ten, waited at most so long";
     MATCH_FOUND_DELAY: Histogram "stadion_match_found_delay_seconds" [] Some("seconds"),
         "Time from when a match became possible (its newest ticket came) to its seats";
     PLACEMENT: Histogram "stadion_match_placement_seconds" [] Some("seconds"),

@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use stadion_core::estimate::Estimate;
 use stadion_core::event::EventKind;
-use stadion_core::id::{MatchId, PlayerId, Region};
+use stadion_core::id::{GameModeName, MatchId, PlayerId, Region};
 use stadion_core::matches::{Match, MatchState};
 use stadion_core::state::Change;
 use stadion_core::ticket::{Ticket, TicketState};
@@ -146,6 +147,17 @@ impl Observer {
     fn publish(&self) {
         for (region, count) in &self.players {
             self.metrics.players(region, *count);
+        }
+    }
+}
+
+impl Metrics {
+    /// How long tickets of `mode` wait by now.
+    pub fn expected_wait(&self, mode: &GameModeName, expected: Estimate) {
+        for (quantile, wait_ms) in [("0.5", expected.p50_ms), ("0.9", expected.p90_ms)] {
+            let wait_ms = usize::try_from(wait_ms).unwrap_or(usize::MAX);
+            self.expected_wait
+                .set([mode.into(), quantile.into()], wait_ms);
         }
     }
 }

@@ -14,6 +14,7 @@ use stadion_client::{Problem, ProblemKind};
 use stadion_core::fleet::FleetError;
 use stadion_core::limits::LIST_MAX;
 use stadion_core::state::StateError;
+use stadion_gateway::OutlookError;
 
 use super::LIMIT_DEFAULT;
 use crate::report::ReportError;
@@ -71,6 +72,16 @@ impl From<FleetError> for Refusal {
             FleetError::NotFound { .. } => ProblemKind::NotFound,
             FleetError::Refused(_) => ProblemKind::InvalidRequest,
             FleetError::NoCapacity { .. } | FleetError::Unavailable(_) => ProblemKind::Unavailable,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<OutlookError> for Refusal {
+    fn from(error: OutlookError) -> Self {
+        let kind = match error {
+            OutlookError::NotHere => ProblemKind::Unavailable,
+            OutlookError::Busy => ProblemKind::Overloaded,
         };
         Self::new(kind, error.to_string())
     }

@@ -17,6 +17,7 @@ use super::OperatorParts;
 use super::refusal::{Answer, Path, Query, Refusal, limit, page};
 use super::wire::{MatchInfo, Matches, SessionInfo, Sessions, TicketInfo, Tickets};
 use stadion_client::ProblemKind;
+use stadion_client::wire::Outlook;
 
 const MATCH_STATES: [&str; 5] = ["accepting", "placing", "live", "ended", "abandoned"];
 const SESSION_STATES: [&str; 5] = ["reserved", "active", "ended", "expired", "kicked"];
@@ -232,6 +233,24 @@ pub(super) async fn ticket(
 ) -> Answer<TicketInfo> {
     let found = parts.state.ticket(id(&text)?).await?;
     Ok(Json(found.as_ref().into()))
+}
+
+/// Why a ticket waits, and how long it may.
+#[utoipa::path(
+    get,
+    path = "/v1/tickets/{id}/outlook",
+    operation_id = "get_outlook",
+    tag = "tickets",
+    params(("id" = String, Path, description = "Id of the ticket")),
+    responses((status = 200, body = Outlook))
+)]
+pub(super) async fn expect(
+    Handle(parts): Handle<OperatorParts>,
+    Path(text): Path<String>,
+) -> Answer<Outlook> {
+    let ticket = parts.state.ticket(id(&text)?).await?;
+    let outlook = stadion_gateway::outlook(parts.outlooks.as_ref(), &ticket, parts.clock.now());
+    Ok(Json(outlook.await?))
 }
 
 /// Takes a searching ticket out of its queue.

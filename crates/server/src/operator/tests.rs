@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use stadion_core::estimate::Estimate;
 use stadion_core::fleet::{Fleet, FleetError};
 use stadion_core::id::{MatchId, ServerName};
 use stadion_core::state::State;
+use stadion_core::ticket::Ticket;
 use stadion_core::time::Timestamp;
+use stadion_gateway::{Outlook, OutlookError, Outlooks};
 use stadion_state::embedded::{EmbeddedState, Options};
 use stadion_testkit::build;
 use stadion_testkit::clock::ManualClock;
@@ -46,6 +49,24 @@ impl LogSource for Lines {
     }
 }
 
+/// Knows how long tickets wait, but not why this one does: a match is being made of it.
+struct Known;
+
+#[async_trait]
+impl Outlooks for Known {
+    async fn outlook(&self, _: &Ticket) -> Result<Outlook, OutlookError> {
+        let estimate = Estimate {
+            p50_ms: 1_500,
+            p90_ms: 12_000,
+            samples: 9,
+        };
+        Ok(Outlook {
+            explanation: None,
+            estimate: Some(estimate),
+        })
+    }
+}
+
 /// An edge on a real socket, over a real store and a fake fleet.
 pub(crate) struct Edge {
     pub(crate) address: SocketAddr,
@@ -76,6 +97,7 @@ impl Edge {
             token: TOKEN.into(),
             health: health.clone(),
             logs: Some(Arc::new(Lines)),
+            outlooks: Arc::new(Known),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -273,6 +295,19 @@ async fn an_operator_ends_matches_kicks_players_and_cancels_tickets() {
         .await;
     assert_eq!(status, 409, "{problem}");
     assert_eq!(edge.json("GET /v1/matches/mat_nonsense", "").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_tickets_outlook_can_be_asked_for() {
+    let edge = Edge::start().await;
+    let new = build::new_ticket(&["carol"], NOW);
+    let ticket = edge.state.create_ticket(new, NOW).await.unwrap().ticket.id;
+    let head = format!("GET /v1/tickets/{ticket}/outlook");
+    let (status, outlook) = edge.json(&head, "").await;
+    assert_eq!((status, &outlook["state"]), (200, &"searching".into()));
+    assert_eq!(outlook["time_to_match"]["p90_ms"], 12_000);
+    let unknown = edge.json("GET /v1/tickets/tkt_nonsense/outlook", "").await;
+    assert_eq!(unknown.0, 404);
 }
 
 #[tokio::test]

@@ -54,6 +54,7 @@ pub(super) fn gateway(
             body_bytes_max: as_usize(written.body_bytes_max),
             ..Limits::default()
         },
+        outlooks: parts.desk.clone(),
         observer: Arc::new(Counting(parts.metrics.clone())),
     }))
 }
@@ -133,6 +134,7 @@ pub(super) fn operator(settings: &Settings, parts: &Parts) -> Result<Router, Pla
         token: token.into(),
         health: Arc::new(Health(parts.clone())),
         logs: Some(Arc::new(Logs(settings.data_dir.clone()))),
+        outlooks: parts.desk.clone(),
     }))
 }
 

@@ -71,6 +71,7 @@ impl Platform {
             metrics: self.parts.metrics.clone(),
             demand: demand.clone(),
             under_way: Arc::new(UnderWay::default()),
+            desk: self.parts.desk.clone(),
             regions: self.settings.regions.clone(),
             interval: Duration::from_millis(self.settings.matchmaking.interval_ms),
             budget: self.settings.matchmaking.budget,

@@ -6,6 +6,7 @@ use crate::operator::wire::{
     FleetInfo, Fleets, MatchInfo, Matches, ServerInfo, Servers, SessionInfo, Sessions, TicketInfo,
     Tickets,
 };
+use stadion_client::wire::Outlook;
 
 /// Whatever has a table.
 pub(super) trait Shown {
@@ -280,6 +281,30 @@ impl Shown for Tickets {
                 or_dash(ticket.match_id.as_ref()),
             ]
         })
+    }
+}
+
+impl Shown for Outlook {
+    fn table(&self) -> String {
+        let seconds = |ms: u64| format!("{}.{} s", ms / 1_000, ms % 1_000 / 100);
+        let wait = self.time_to_match.as_ref().map(|wait| {
+            let (p50, p90) = (seconds(wait.p50_ms), seconds(wait.p90_ms));
+            format!("{p50} for half of them, {p90} for nine of ten")
+        });
+        let place = self.explanation.as_ref();
+        let place = place.map(|why| format!("{} of {}", why.place, why.others + 1));
+        let mut text = fields([
+            ("ticket", self.ticket_id.clone()),
+            ("state", self.state.as_str().to_owned()),
+            ("waited", seconds(self.waited_ms)),
+            ("place", or_dash(place)),
+            ("time to match", or_dash(wait)),
+        ]);
+        for words in self.explanation.iter().flat_map(|why| &why.words) {
+            text.push_str(words);
+            text.push('\n');
+        }
+        text
     }
 }
 
