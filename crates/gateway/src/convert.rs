@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use stadion_client::ProblemKind;
 use stadion_client::wire;
 use stadion_core::flexmatch::SKILL_ATTRIBUTE;
-use stadion_core::id::{GameModeName, PlayerId, Region};
+use stadion_core::id::{PlayerId, Region};
 use stadion_core::limits::{PARTY_PLAYERS_MAX, REGIONS_MAX};
 use stadion_core::matches::Match;
 use stadion_core::mode::GameMode;
@@ -18,9 +18,11 @@ use crate::refusal::Refusal;
 /// The party as it came in, with the caller's own skill from the token.
 pub(crate) fn party(
     players: &[wire::Player],
-    mode: &GameModeName,
+    mode: &GameMode,
     caller: &Player,
 ) -> Result<Vec<TicketPlayer>, Refusal> {
+    let unrated = mode.rules.rule_set.as_ref();
+    let unrated = unrated.and_then(|set| set.skill_default()).unwrap_or(0.0);
     if players.len() > PARTY_PLAYERS_MAX {
         let why = format!(
             "a party of {} was sent, at most {PARTY_PLAYERS_MAX} players are possible",
@@ -29,9 +31,9 @@ pub(crate) fn party(
         return Err(Refusal::invalid("players", why));
     }
     let convert = |(index, player): (usize, &wire::Player)| {
-        let mut player = ticket_player(player, &format!("players[{index}]"))?;
+        let mut player = ticket_player(player, unrated, &format!("players[{index}]"))?;
         if player.player_id == caller.id
-            && let Some(skill) = caller.skill.get(mode)
+            && let Some(skill) = caller.skill.get(&mode.name)
         {
             player.skill = *skill;
             // A rule set looks at the attribute first: the studio's word must reach it, too.
@@ -44,7 +46,7 @@ pub(crate) fn party(
     players.iter().enumerate().map(convert).collect()
 }
 
-fn ticket_player(player: &wire::Player, path: &str) -> Result<TicketPlayer, Refusal> {
+fn ticket_player(player: &wire::Player, unrated: f64, path: &str) -> Result<TicketPlayer, Refusal> {
     let player_id = PlayerId::new(&player.player_id)
         .map_err(|error| Refusal::invalid(format!("{path}.player_id"), error.to_string()))?;
     let mut latencies_ms = BTreeMap::new();
@@ -61,7 +63,7 @@ fn ticket_player(player: &wire::Player, path: &str) -> Result<TicketPlayer, Refu
     };
     let skill = match player.attributes.get(SKILL_ATTRIBUTE) {
         Some(wire::Attribute::Number(number)) => *number,
-        _ => 0.0,
+        _ => unrated,
     };
     Ok(TicketPlayer {
         player_id,

@@ -52,7 +52,7 @@ pub fn create_ticket(data: &[u8]) -> bool {
         backend: true,
     };
     let (Ok(players), Ok(region_preference)) = (
-        convert::party(&request.players, &mode.name, &caller),
+        convert::party(&request.players, mode, &caller),
         convert::preference(&request.region_preference),
     ) else {
         return false;

@@ -25,8 +25,8 @@ pub enum Attribute {
 pub struct Player {
     /// Id of the player in the studio's identity system.
     pub player_id: String,
-    /// Rating in this game mode, within ±1,000,000; when absent, the attribute `skill` if that is a number, else 0. A
-    /// rating in the player's own token wins over both.
+    /// Rating in this game mode, within ±1,000,000; when absent, the attribute `skill` if that is a number, else what the
+    /// game mode's rule set says, else 0. A rating in the player's own token wins over all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skill: Option<f64>,
     /// Standard deviation of the rating, in the same points; 0 when absent.

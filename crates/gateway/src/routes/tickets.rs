@@ -61,7 +61,7 @@ async fn create(
     let new = NewTicket {
         id: TicketId::new(now, (shared.random)()),
         game_mode: mode.name.clone(),
-        players: convert::party(&request.players, &mode.name, &caller)?,
+        players: convert::party(&request.players, mode, &caller)?,
         region_preference: convert::preference(&request.region_preference)?,
         requirements: convert::requirements(request.requirements),
         idempotency,
