@@ -308,13 +308,9 @@ impl NewTicket {
         regions: &'a [Region],
     ) -> impl Iterator<Item = &'a Region> {
         regions.iter().filter(|region| {
-            let latency_max_ms = mode.latency_last_ms(); // Who waits may accept more.
-            accepts(
-                &self.players,
-                &self.region_preference,
-                latency_max_ms,
-                region,
-            )
+            // Whoever waits may accept more later.
+            let limit = mode.latency_last_ms();
+            accepts(&self.players, &self.region_preference, limit, region)
         })
     }
 
