@@ -2,7 +2,7 @@
 
 use super::compiled::Compiled;
 use super::index::{Index, item};
-use super::near::{Around, Limits};
+use super::near::{Around, CROWD_LOOK_MS, Limits};
 use super::roles::RoleSeats;
 use super::seats;
 use super::teams::{self, Teams};
@@ -11,9 +11,6 @@ use super::teams::{self, Teams};
 fn side_max(target: u32) -> usize {
     4 * target as usize + 32
 }
-
-/// Pause before a crowd is looked at again of which only a part could be considered, milliseconds.
-const CROWD_LOOK_MS: u64 = 1_000;
 
 /// A match that may be played.
 #[derive(Clone, Debug)]
@@ -157,6 +154,7 @@ pub(super) fn around(
     let limits = Limits {
         reach: rules.allowance.widest(),
         side_max: side_max(rules.target),
+        narrowest_only: false,
         plan,
     };
     around.collect(&index.slots, shelf, &item(hot, anchor), limits);
@@ -206,7 +204,7 @@ fn later(index: &Index, around: &Around, anchor: u32, allowed: i64, now: u64) ->
             .filter(|at| *at > now)
             .min()
     });
-    let crowd = around.cut.then(|| now.saturating_add(CROWD_LOOK_MS));
+    let crowd = (around.cut || around.crowded).then(|| now.saturating_add(CROWD_LOOK_MS));
     [wider, settled, autofill, crowd]
         .into_iter()
         .flatten()

@@ -9,9 +9,12 @@ use super::compiled::Compiled;
 use super::shelf::{Item, Shelf};
 use super::slots::{Hot, Slots};
 
-/// Items that a walk to one side looks at, at most: the skipped ones are newer. Whoever meets so many has a crowd of
-/// newer ones around, which are looked at themselves.
-const LOOKS_MAX: u32 = 16_384;
+/// Items that a walk to one side passes over, at most: they are newer. Whoever meets so many has a crowd around, in
+/// which everybody newer is looked at too.
+const PASSED_MAX: u32 = 1_024;
+
+/// Pause before a crowd is looked at again of which only a part could be considered, milliseconds.
+pub(super) const CROWD_LOOK_MS: u64 = 1_000;
 
 /// A ticket near another.
 #[derive(Clone, Copy, Debug)]
@@ -53,8 +56,10 @@ pub(super) struct Around {
     pub(super) high: Vec<Near>,
     low_ages: Ages,
     high_ages: Ages,
-    /// A walk ended before it had seen everybody who could matter.
+    /// There is more on a side than was collected.
     pub(super) cut: bool,
+    /// A walk ended because it passed too many newer ones.
+    pub(super) crowded: bool,
 }
 
 /// What limits the walks.
@@ -64,6 +69,8 @@ pub(super) struct Limits {
     pub(super) reach: i64,
     /// Tickets of each side.
     pub(super) side_max: usize,
+    /// Only the narrowest match is wanted, and of equally narrow ones any.
+    pub(super) narrowest_only: bool,
     /// The plan whose tickets are not free any more.
     pub(super) plan: u32,
 }
@@ -71,15 +78,34 @@ pub(super) struct Limits {
 impl Around {
     /// Collects the older free tickets around `slot`.
     pub(super) fn collect(&mut self, slots: &Slots, shelf: &Shelf, item: &Item, limits: Limits) {
-        self.cut = false;
-        let mut place = shelf.find(item, slots);
-        side(&mut self.low, &mut self.cut, slots, item, limits, || {
-            shelf.below(&mut place)
-        });
-        let mut place = shelf.find(item, slots);
-        side(&mut self.high, &mut self.cut, slots, item, limits, || {
-            shelf.above(&mut place)
-        });
+        (self.cut, self.crowded) = (false, false);
+        let place = shelf.find(item, slots);
+        let (mut down, mut up) = (place, place);
+        side(
+            &mut self.low,
+            (&mut self.cut, &mut self.crowded),
+            slots,
+            item,
+            limits,
+            || shelf.below(&mut down),
+        );
+        let mut limits = limits;
+        if limits.narrowest_only
+            && self.low.len() >= limits.side_max
+            && let Some(farthest) = self.low.last()
+        {
+            // Those below are a match: whoever is as far above would not make it narrower.
+            let spread = i64::from(item.skill) - i64::from(farthest.skill);
+            limits.reach = limits.reach.min(spread - 1);
+        }
+        side(
+            &mut self.high,
+            (&mut self.cut, &mut self.crowded),
+            slots,
+            item,
+            limits,
+            || shelf.above(&mut up),
+        );
     }
 
     /// Needed before windows are looked at.
@@ -132,7 +158,7 @@ impl Around {
 
 fn side<'a>(
     found: &mut Vec<Near>,
-    cut: &mut bool,
+    (cut, crowded): (&mut bool, &mut bool),
     slots: &Slots,
     item: &Item,
     limits: Limits,
@@ -140,27 +166,29 @@ fn side<'a>(
 ) {
     found.clear();
     let own = slots.hot(item.slot);
-    let mut looks = 0;
+    let mut passed = 0;
     while let Some(other) = next() {
         if (i64::from(other.skill) - i64::from(item.skill)).abs() > limits.reach {
             return;
         }
-        looks += 1;
+        if found.len() >= limits.side_max {
+            *cut = true;
+            return;
+        }
         let hot = slots.hot(other.slot);
         if hot.taken != limits.plan && hot.is_older(own) {
-            if found.len() >= limits.side_max {
-                *cut = true;
-                return;
-            }
             found.push(Near {
                 slot: other.slot,
                 skill: other.skill,
                 created: hot.created,
                 eager: hot.eager,
             });
-        } else if looks >= LOOKS_MAX {
-            *cut = true;
-            return;
+        } else {
+            passed += 1;
+            if passed >= PASSED_MAX {
+                *crowded = true;
+                return;
+            }
         }
     }
 }
@@ -185,9 +213,14 @@ pub(super) fn window(
     own: &Hot,
     now: u64,
 ) -> Result<Window, u64> {
+    let again = if around.crowded {
+        now.saturating_add(CROWD_LOOK_MS)
+    } else {
+        u64::MAX
+    };
     let least = rules.players_floor() as usize;
     if around.low.len() + around.high.len() + 1 < least {
-        return Err(u64::MAX);
+        return Err(again);
     }
     around.age(own);
     let search = Search {
@@ -196,16 +229,12 @@ pub(super) fn window(
         own,
         now,
     };
-    let full = search.full();
-    if let Ok(window) = full {
-        return Ok(window);
+    let found = search.full();
+    if found.is_ok() || rules.sizes.is_empty() {
+        return found.map_err(|at| at.min(again));
     }
-    if rules.sizes.is_empty() {
-        return full;
-    }
-    search
-        .smaller()
-        .map_err(|at| at.min(full.err().unwrap_or(u64::MAX)))
+    let at = found.err().unwrap_or(u64::MAX).min(again);
+    search.smaller().map_err(|other| other.min(at))
 }
 
 impl Window {
@@ -315,6 +344,14 @@ impl Search<'_> {
 }
 
 impl Around {
+    /// The lowest and the highest who play in `window`.
+    pub(super) fn ends(&self, window: &Window, slot: u32) -> [u32; 2] {
+        let end = |side: &[Near], players: usize| {
+            players.checked_sub(1).map_or(slot, |last| side[last].slot)
+        };
+        [end(&self.low, window.low), end(&self.high, window.high)]
+    }
+
     /// Who plays in `window`.
     pub(super) fn members(&self, window: &Window, slot: u32) -> Vec<u32> {
         let inside = self.low[..window.low]

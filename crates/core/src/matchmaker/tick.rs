@@ -13,10 +13,6 @@ use crate::mode::GameMode;
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
 
-/// Offers are sorted into this many classes of cost, and each class by age. An offer that turns out dearer than when it
-/// was made moves on to its class, so that nobody takes a good match's player for a bad one.
-const CLASSES: usize = 256;
-
 /// Points of skill that a millisecond of latency is worth when one region is compared with another.
 const POINTS_PER_MS: f64 = 0.25;
 
@@ -31,6 +27,8 @@ struct Offer {
     players: u32,
     /// Creation of its oldest member.
     oldest: u64,
+    /// Its lowest and its highest member: if one of them is taken, it is not worth finding the others.
+    ends: [u32; 2],
     /// Its members, where finding them again is dear.
     group: Option<Group>,
 }
@@ -41,26 +39,29 @@ struct Found {
     spread: i64,
     oldest: u64,
     eager: u64,
+    ends: [u32; 2],
     group: Option<Group>,
 }
 
 impl Found {
-    fn group(group: Group) -> Self {
+    fn group(slot: u32, group: Group) -> Self {
         Self {
             players: group.players,
             spread: group.spread,
             oldest: group.oldest,
             eager: group.eager,
+            ends: [slot; 2],
             group: Some(group),
         }
     }
 
-    fn window(window: near::Window) -> Self {
+    fn window(window: near::Window, ends: [u32; 2]) -> Self {
         Self {
             players: super::count(window.players()),
             spread: window.spread,
             oldest: window.oldest,
             eager: window.eager,
+            ends,
             group: None,
         }
     }
@@ -163,9 +164,10 @@ impl<'a> Tick<'a> {
                     self.now,
                     self.number,
                 )
-                .map(Found::group)
+                .map(|group| Found::group(slot, group))
             } else {
-                self.window(slot, region).map(Found::window)
+                self.window(slot, region)
+                    .map(|window| Found::window(window, self.around.ends(&window, slot)))
             };
             match found {
                 Ok(found) => {
@@ -192,6 +194,7 @@ impl<'a> Tick<'a> {
         let limits = Limits {
             reach: index.rules.allowance.widest(),
             side_max: index.rules.target as usize - 1,
+            narrowest_only: index.rules.aim.is_none() && index.rules.sizes.is_empty(),
             plan: self.number,
         };
         self.around
@@ -216,91 +219,76 @@ impl<'a> Tick<'a> {
             region,
             players: found.players,
             oldest: found.oldest,
+            ends: found.ends,
             group: found.group,
         }
     }
 
-    /// Accepts offers, best first. Returns those who could play but for a server or their turn.
+    /// Accepts offers, best first; those who lost a member to a better one offer again, until nobody can. Returns those
+    /// who could play but for a server or their turn.
     fn accept(
         &mut self,
-        offers: Vec<Offer>,
+        mut offers: Vec<Offer>,
         free: &mut Free,
         budget: Budget,
         plan: &mut Plan,
     ) -> Vec<u32> {
         let servers: usize = free.servers.iter().map(|servers| *servers as usize).sum();
         self.scarce = servers < offers.len();
-        let mut offers = offers;
-        if self.scarce {
-            for offer in &mut offers {
-                offer.cost = self.rank(offer);
-            }
-        }
-        let costs = || offers.iter().map(|offer| offer.cost);
-        let (Some(least), Some(most)) = (costs().min(), costs().max()) else {
-            return Vec::new();
-        };
-        let width = (most - least) / i64::try_from(CLASSES).unwrap_or(i64::MAX) + 1;
-        let class_of = |cost: i64| {
-            usize::try_from((cost - least).max(0) / width)
-                .unwrap_or(CLASSES)
-                .min(CLASSES - 1)
-        };
-        let mut classes: Vec<Vec<Offer>> = Vec::new();
-        classes.resize_with(CLASSES, Vec::new);
-        for offer in offers {
-            classes[class_of(offer.cost)].push(offer);
-        }
         let mut stuck = Vec::new();
-        for class in 0..CLASSES {
-            let mut offers = std::mem::take(&mut classes[class]);
+        while !offers.is_empty() {
             offers.sort_unstable_by_key(|offer| {
                 (
-                    offer.cost,
+                    self.rank(offer),
                     std::cmp::Reverse(offer.players),
                     offer.since,
                     offer.id,
                 )
             });
-            for mut offer in offers {
+            let mut losers = Vec::new();
+            for offer in offers {
                 let slot = offer.slot;
-                if self.index.slots.hot(slot).taken == self.number {
+                if self.is_taken(slot) {
+                    continue;
+                }
+                if plan.carry_over {
+                    stuck.push(slot);
+                } else if free.supplied >> offer.region & 1 == 0 {
+                    losers.push(slot);
+                } else if let Some(teams) = self.teams(&offer) {
+                    if plan.matches.len() < budget.matches_max {
+                        self.place(&teams, offer.region, free, plan);
+                    } else {
+                        plan.carry_over = true;
+                        stuck.push(slot);
+                    }
+                } else {
+                    losers.push(slot);
+                }
+            }
+            offers = Vec::new();
+            for slot in losers {
+                if self.is_taken(slot) {
                     continue;
                 }
                 if plan.carry_over {
                     stuck.push(slot);
                     continue;
                 }
-                let whole = |group: &Group| self.is_whole(&group.teams);
-                let served = free.supplied >> offer.region & 1 == 1;
-                if !served || !offer.group.as_ref().is_some_and(whole) {
-                    match self.look(slot, free.supplied, free.named) {
-                        Look::Later(at) => {
-                            self.index.postpone(slot, at);
-                            continue;
-                        }
-                        Look::Offer(again) => offer = again,
+                match self.look(slot, free.supplied, free.named) {
+                    Look::Later(at) => self.index.postpone(slot, at),
+                    Look::Offer(offer) if free.supplied >> offer.region & 1 == 1 => {
+                        offers.push(offer)
                     }
-                    if free.supplied >> offer.region & 1 == 0 {
-                        stuck.push(slot);
-                        continue;
-                    }
-                    offer.cost = self.rank(&offer);
-                    let now_in = class_of(offer.cost);
-                    if now_in > class {
-                        classes[now_in].push(offer);
-                        continue;
-                    }
+                    Look::Offer(_) => stuck.push(slot),
                 }
-                if plan.matches.len() >= budget.matches_max {
-                    plan.carry_over = true;
-                    stuck.push(slot);
-                    continue;
-                }
-                self.place(offer, free, plan);
             }
         }
         stuck
+    }
+
+    fn is_taken(&self, slot: u32) -> bool {
+        self.index.slots.hot(slot).taken == self.number
     }
 
     /// What offers are sorted by: quality, unless servers are scarce. Then whoever waits longest has the next.
@@ -312,24 +300,14 @@ impl<'a> Tick<'a> {
         }
     }
 
-    fn is_whole(&self, teams: &Teams) -> bool {
-        teams
-            .iter()
-            .flatten()
-            .all(|slot| self.index.slots.hot(*slot).taken != self.number)
-    }
-
-    fn place(&mut self, offer: Offer, free: &mut Free, plan: &mut Plan) {
-        let teams = self.teams(&offer);
-        let region = self
-            .best_region(&teams, free.supplied)
-            .unwrap_or(offer.region);
+    fn place(&mut self, teams: &Teams, region: usize, free: &mut Free, plan: &mut Plan) {
+        let region = self.best_region(teams, free.supplied).unwrap_or(region);
         free.servers[region] -= 1;
         if free.servers[region] == 0 {
             free.supplied &= !(1 << region);
         }
-        plan.matches.push(self.match_plan(&teams, region));
-        for slot in teams.into_iter().flatten() {
+        plan.matches.push(self.match_plan(teams, region));
+        for slot in teams.iter().flatten().copied() {
             self.index.slots.hot[slot as usize].taken = self.number;
             if self.index.slots.cold(slot).contested {
                 self.block_rivals(slot);
@@ -358,19 +336,28 @@ impl<'a> Tick<'a> {
         }
     }
 
-    /// The members of an offer, in their teams.
-    fn teams(&mut self, offer: &Offer) -> Teams {
+    /// The members of an offer, in their teams, if they are all free and the match is as good as it was.
+    fn teams(&mut self, offer: &Offer) -> Option<Teams> {
         if let Some(group) = &offer.group {
-            return group.teams.clone();
+            let mut members = group.teams.iter().flatten();
+            return members
+                .all(|slot| !self.is_taken(*slot))
+                .then(|| group.teams.clone());
         }
-        let Ok(window) = self.window(offer.slot, offer.region) else {
-            return vec![vec![offer.slot]];
-        };
+        if offer.ends.iter().any(|slot| self.is_taken(*slot)) {
+            return None;
+        }
+        let window = self.window(offer.slot, offer.region).ok()?;
+        let ends = self.around.ends(&window, offer.slot);
+        let again = self.offer(offer.slot, offer.region, Found::window(window, ends));
+        if again.cost > offer.cost {
+            return None;
+        }
         let members = self.around.members(&window, offer.slot);
         let (slots, rules) = (&self.index.slots, &self.index.rules);
         let mut teams = teams::deal(slots, rules, &members, super::count(members.len()));
         teams::balance(slots, rules, &mut teams, self.now);
-        teams
+        Some(teams)
     }
 
     /// Of the regions in `mask` that all accept, the one where they are placed best.
@@ -451,7 +438,9 @@ impl<'a> Tick<'a> {
             let Look::Offer(offer) = self.look(*slot, wanted, wanted) else {
                 continue;
             };
-            let teams = self.teams(&offer);
+            let Some(teams) = self.teams(&offer) else {
+                continue;
+            };
             let region = self.best_region(&teams, wanted).unwrap_or(offer.region);
             *unplaced
                 .entry(self.index.regions[region].clone())
