@@ -140,6 +140,11 @@ impl<W: Write> Log<W> {
         Self { out, error: None }
     }
 
+    /// Where it is written to.
+    pub const fn get_ref(&self) -> &W {
+        &self.out
+    }
+
     /// An empty planner.
     pub fn open(&mut self, game_mode: &GameMode, regions: &[Region]) {
         self.write(&Entry::Open {

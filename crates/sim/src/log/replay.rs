@@ -70,6 +70,10 @@ pub fn replay(mut log: impl BufRead, make: &MakePlanner<'_>) -> Result<Replay, S
         if text.trim_ascii().is_empty() {
             continue;
         }
+        // Whoever was killed while it wrote leaves a part of a line.
+        if !text.ends_with(b"\n") && read as u64 != LINE_BYTES_MAX {
+            break;
+        }
         let entry: Entry<'_> = serde_json::from_slice(&text).map_err(|error| {
             SimError::line(line, format!("no entry of a decision log: {error}"))
         })?;

@@ -158,7 +158,10 @@ fn launch() -> World {
     });
     world.patience_mean_ms = Some(3 * 60_000);
     world.placement.failure = 0.02;
-    world.servers.per_region = Some(400);
+    world.servers.per_region = Some(1_500);
+    // A plan costs more while servers are short, since it says what they are short of; the platform then pauses
+    // longer, so that planning takes a tenth of a core.
+    world.tick.interval_ms = 1_000;
     world
 }
 
