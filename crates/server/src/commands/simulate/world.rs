@@ -117,7 +117,8 @@ fn configured(world: &mut World, settings: Settings, args: &SimulateArgs) {
             "the map does not know all regions of the configuration; they are put on a ring, 55 ms from one to the next",
         );
     }
-    world.tick.interval_ms = settings.matchmaking.interval_ms;
+    let interval_ms = settings.matchmaking.interval_ms;
+    world.tick.interval_ms = world.tick.interval_ms.max(interval_ms);
     world.tick.matches_max = settings.matchmaking.budget.matches_max;
     world.ttl_ms = Some(settings.matchmaking.ticket_ttl_ms);
 }
