@@ -1,6 +1,7 @@
 //! The loops around the path of a match. A loop is poke-or-timer, idempotent and one at a time.
 
 pub mod acceptance;
+pub mod decision_log;
 pub mod lease;
 pub mod matchmaking;
 pub mod outlook;

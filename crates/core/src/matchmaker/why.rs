@@ -8,6 +8,7 @@ mod holds;
 mod words;
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::index::Index;
 use super::roles::RoleSeats;
@@ -16,6 +17,7 @@ use super::wishes::Roles;
 use super::{Pool, Supply, teams};
 use crate::id::{PlayerId, Region, TicketId};
 use crate::rules::HardStopAction;
+use crate::ticket::Ticket;
 use crate::time::Timestamp;
 
 /// Why one ticket waits, at one moment. [`Explanation::words`] says it to people.
@@ -207,6 +209,11 @@ struct Candidate {
 }
 
 impl Pool {
+    /// The tickets, in no order.
+    pub fn tickets(&self) -> impl Iterator<Item = &Arc<Ticket>> {
+        self.index.slots.iter().map(|(_, cold)| &cold.ticket)
+    }
+
     /// Why the ticket waits, if it is in. `supply` is what a plan would be told. O(n): for a question, not for a tick.
     #[must_use]
     pub fn explain(&self, id: TicketId, supply: &Supply, now: Timestamp) -> Option<Explanation> {

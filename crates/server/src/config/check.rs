@@ -61,6 +61,7 @@ pub(super) fn check(
         budget: Budget {
             matches_max: config.matchmaking.matches_per_tick_max as usize,
         },
+        decision_log: config.matchmaking.decision_log.map(PathBuf::from),
     };
     let sessions = SessionRules {
         stale_after_ms: config.sessions.stale_after_seconds * 1_000,

@@ -188,6 +188,8 @@ pub struct Matchmaking {
     pub placement_timeout_ms: u64,
     /// What one look at one queue may cost.
     pub budget: Budget,
+    /// File that decisions are written to.
+    pub decision_log: Option<PathBuf>,
 }
 
 /// A fleet: what every kind needs, and what only Kubernetes does.

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::LoopError;
+use super::decision_log::{DecisionLog, Scribe};
 use super::outlook::{Desk, Question};
 use super::scaling::Demand;
 use crate::director::{Director, Outcome};
@@ -103,6 +104,8 @@ pub struct Parts {
     pub interval: Duration,
     /// What one plan may cost.
     pub budget: Budget,
+    /// Where decisions are written.
+    pub decisions: Option<Arc<DecisionLog>>,
 }
 
 struct Finished {
@@ -124,6 +127,7 @@ struct Matchmaker {
     /// No question is answered before, so that planning has its time.
     answer_at: Instant,
     under_way: usize,
+    scribe: Scribe,
     finished_tx: mpsc::Sender<Finished>,
     placements: TaskTracker,
 }
@@ -177,6 +181,7 @@ async fn term(
         supplied: None,
         answer_at: Instant::now(),
         under_way: 0,
+        scribe: Scribe::new(parts.decisions.clone()),
         finished_tx,
         placements,
         parts,
@@ -223,7 +228,24 @@ impl Matchmaker {
             pool.insert(ticket);
         }
         self.pool = pool;
+        self.open_log();
         Ok(())
+    }
+
+    /// The log has a planner that is as new as this one.
+    fn open_log(&mut self) {
+        let (mode, regions) = (&self.mode, &self.parts.regions);
+        self.scribe.open(mode, regions, &self.pool);
+    }
+
+    /// Another file of the log was begun: its planner knows no plan before, so this one forgets them, too.
+    fn renew_log(&mut self) {
+        let mut pool = Pool::new(self.mode.clone(), self.parts.regions.clone());
+        for ticket in self.pool.tickets() {
+            pool.insert(ticket.clone());
+        }
+        self.pool = pool;
+        self.open_log();
     }
 
     fn saw(&mut self, ticket: &Arc<Ticket>) {
@@ -232,8 +254,9 @@ impl Matchmaker {
         }
         if ticket.state == TicketState::Searching {
             self.pool.insert(ticket.clone());
-        } else {
-            drop(self.pool.remove(ticket.id));
+            self.scribe.insert(ticket);
+        } else if self.pool.remove(ticket.id).is_some() {
+            self.scribe.remove(&self.mode.name, ticket.id);
         }
         self.parts.metrics.queue(&self.mode.name, self.pool.len());
     }
@@ -298,9 +321,15 @@ impl Matchmaker {
         if budget.matches_max == 0 {
             return Ok(());
         }
-        self.supplied = Some(supply.clone());
-        let planned = move |pool: &mut Pool| pool.plan(&supply, budget, now);
+        if self.scribe.is_behind() {
+            self.renew_log();
+        }
+        let told = supply.clone();
+        let planned = move |pool: &mut Pool| pool.plan(&told, budget, now);
         let plan = self.on_pool(planned).await;
+        self.scribe
+            .plan(&self.mode.name, (&supply, budget, now), &plan);
+        self.supplied = Some(supply);
         self.plan_took = started.elapsed();
         self.parts
             .metrics
@@ -354,6 +383,7 @@ impl Matchmaker {
             .iter()
             .flatten()
             .filter_map(|id| self.pool.remove(*id))
+            .inspect(|ticket| self.scribe.remove(&self.mode.name, ticket.id))
             .collect();
         // It was not possible at the plan before this one, or not before its newest ticket came.
         let newest = tickets

@@ -53,6 +53,14 @@ pub enum PlatformError {
     /// The log could not be opened.
     #[error("logging: {0}")]
     Logging(io::Error),
+    /// The decision log cannot be begun.
+    #[error("matchmaking.decision_log: {path}: {source}", path = path.display())]
+    DecisionLog {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The running program cannot be found, so it cannot start its own game servers.
     #[error("cannot find the running program: {0}; set `command` of the fleets")]
     OwnProgram(io::Error),

@@ -1,6 +1,7 @@
 //! The loops: which there are, and what each is handed.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Parts, Platform, PlatformError, observe};
 use crate::director::Director;
 use crate::loops::acceptance;
+use crate::loops::decision_log::{self, DecisionLog};
 use crate::loops::matchmaking::{self, UnderWay};
 use crate::loops::reaper::Reaper;
 use crate::loops::scaling::{Demand, Scaler};
@@ -57,12 +59,26 @@ impl Platform {
             self.settings.matchmaking.placement_timeout_ms,
         ));
         let demand = Arc::new(Demand::default());
-        self.start_matchmakers(&director, &demand, &lease);
+        self.start_matchmakers(&director, &demand, &lease)?;
         self.start_upkeep(director, demand, &lease);
         Ok(())
     }
 
-    fn start_matchmakers(&mut self, director: &Arc<Director>, demand: &Arc<Demand>, lease: &Lease) {
+    fn start_matchmakers(
+        &mut self,
+        director: &Arc<Director>,
+        demand: &Arc<Demand>,
+        lease: &Lease,
+    ) -> Result<(), PlatformError> {
+        let create = |path: &PathBuf| {
+            let created = DecisionLog::create(path, decision_log::BYTES_MAX);
+            created.map_err(|source| PlatformError::DecisionLog {
+                path: path.clone(),
+                source,
+            })
+        };
+        let decisions = self.settings.matchmaking.decision_log.as_ref();
+        let decisions = decisions.map(create).transpose()?.map(Arc::new);
         let parts = matchmaking::Parts {
             state: self.parts.state.clone(),
             fleet: self.parts.fleet.clone(),
@@ -75,6 +91,7 @@ impl Platform {
             regions: self.settings.regions.clone(),
             interval: Duration::from_millis(self.settings.matchmaking.interval_ms),
             budget: self.settings.matchmaking.budget,
+            decisions,
         };
         // Where no game mode has a ready check, the reaper is enough for what an earlier configuration left behind.
         let is_asked = |mode: &GameMode| mode.rules.acceptance.is_some();
@@ -88,6 +105,7 @@ impl Platform {
                 matchmaking::run(parts.clone(), mode, lease.clone(), self.matching.clone()),
             );
         }
+        Ok(())
     }
 
     fn start_upkeep(&mut self, director: Arc<Director>, demand: Arc<Demand>, lease: &Lease) {

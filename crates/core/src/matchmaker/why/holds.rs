@@ -139,7 +139,7 @@ impl Judge<'_> {
             next.push(Next {
                 at: Timestamp(at),
                 change,
-            })
+            });
         };
         if let Some((at, distance)) = self.reach {
             let points = self.points(distance);

@@ -19,6 +19,11 @@ pub struct Matchmaking {
     /// Matches that one look at one queue proposes at most; the next look follows at once.
     #[schemars(range(min = 1, max = 100_000))]
     pub matches_per_tick_max: u32,
+    /// File that every decision of the matchmaker is written to, so that `stadion simulate --replay` can make it again;
+    /// left out: none is. At 64 MiB it becomes the file of the same name with `.1`, and a new one is begun. It holds the
+    /// players' ids and ratings.
+    #[schemars(length(min = 1))]
+    pub decision_log: Option<String>,
 }
 
 impl Default for Matchmaking {
@@ -30,6 +35,7 @@ impl Default for Matchmaking {
             // 256 matches of 250 ms looks are 1,024 matches per second and queue: the guide's 100,000 players in
             // matches of 32 start within 4 s.
             matches_per_tick_max: 256,
+            decision_log: None,
         }
     }
 }

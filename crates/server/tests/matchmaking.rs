@@ -1,0 +1,215 @@
+//! The matchmaking loop over a real store and a fleet in memory: what it answers, and what it writes down.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stadion_core::fleet::Fleet;
+use stadion_core::id::TicketId;
+use stadion_core::matchmaker::{Budget, Hold};
+use stadion_core::mode::{GameMode, SkillWindow};
+use stadion_core::state::{Filter, State};
+use stadion_core::ticket::Ticket;
+use stadion_core::time::Clock;
+use stadion_gateway::{OutlookError, Outlooks};
+use stadion_server::clock::{SystemClock, SystemEntropy};
+use stadion_server::director::Director;
+use stadion_server::loops::decision_log::DecisionLog;
+use stadion_server::loops::matchmaking::{self, Parts, UnderWay};
+use stadion_server::loops::outlook::{Desk, WaitTimes};
+use stadion_server::loops::scaling::Demand;
+use stadion_server::metrics::Metrics;
+use stadion_sim::log::{Replay, replay};
+use stadion_sim::planner;
+use stadion_state::embedded::{EmbeddedState, Options};
+use stadion_testkit::build::{self, fleet_spec, new_ticket, region};
+use stadion_testkit::fleet::FakeFleet;
+use stadion_testkit::random::Random;
+use stadion_testkit::wait::wait_until;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// Duels whose window opens quickly.
+fn duel() -> GameMode {
+    GameMode {
+        skill: SkillWindow {
+            initial: 20.0,
+            growth_per_second: 100.0,
+            max: 60.0,
+        },
+        ..build::mode()
+    }
+}
+
+struct Scene {
+    state: Arc<EmbeddedState>,
+    desk: Arc<Desk>,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+    running: tokio::task::JoinHandle<()>,
+    _dir: tempfile::TempDir,
+}
+
+async fn scene(servers: u32, decisions: Option<Arc<DecisionLog>>) -> Scene {
+    let dir = tempfile::tempdir().unwrap();
+    let (state, _) = EmbeddedState::open(dir.path(), Options::default()).unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let mut spec = fleet_spec("arena");
+    spec.bounds.min_replicas = servers;
+    let fleet: Arc<dyn Fleet> = FakeFleet::new(vec![spec]);
+    let mode = duel();
+    let regions = [region(build::REGION)];
+    let metrics = Arc::new(Metrics::new(
+        "test",
+        &regions,
+        std::slice::from_ref(&mode.name),
+    ));
+    let director = Director::new(
+        state.clone(),
+        fleet.clone(),
+        clock.clone(),
+        Arc::new(SystemEntropy),
+        metrics.clone(),
+        5_000,
+    );
+    let waits = WaitTimes::new(std::slice::from_ref(&mode), &regions, metrics.clone());
+    let desk = Arc::new(Desk::new(Arc::new(waits), clock.clone()));
+    let parts = Parts {
+        state: state.clone(),
+        fleet,
+        director: Arc::new(director),
+        clock: clock.clone(),
+        metrics,
+        demand: Arc::new(Demand::default()),
+        under_way: Arc::new(UnderWay::default()),
+        desk: desk.clone(),
+        regions: regions.into(),
+        interval: Duration::from_millis(2),
+        budget: Budget { matches_max: 4 },
+        decisions,
+    };
+    let fence = state.lease("test", 600_000, clock.now()).await.unwrap();
+    let (held, lease) = watch::channel(fence);
+    let shutdown = CancellationToken::new();
+    let stop = shutdown.clone();
+    let running = tokio::spawn(async move {
+        matchmaking::run(parts, mode, lease, stop).await;
+        drop(held);
+    });
+    Scene {
+        state,
+        desk,
+        clock,
+        shutdown,
+        running,
+        _dir: dir,
+    }
+}
+
+impl Scene {
+    async fn queue(&self, player: &str, skill: f64) -> Arc<Ticket> {
+        let now = self.clock.now();
+        let mut new = new_ticket(&[player], now);
+        new.players[0].skill = skill;
+        self.state.create_ticket(new, now).await.unwrap().ticket
+    }
+
+    async fn is_completed(&self, id: TicketId) -> Option<()> {
+        let ticket = self.state.ticket(id).await.unwrap();
+        (ticket.state.as_str() == "completed").then_some(())
+    }
+
+    async fn stop(self) {
+        self.shutdown.cancel();
+        self.running.await.unwrap();
+    }
+}
+
+fn replayed(path: &Path) -> Replay {
+    let bytes = std::fs::read(path).unwrap();
+    let found = replay(&bytes[..], &planner::core).unwrap();
+    assert_eq!(found.difference, None, "{}", path.display());
+    found
+}
+
+#[tokio::test]
+async fn a_decision_log_replays_to_the_same_plans_also_after_another_file_was_begun() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("decisions.jsonl");
+    std::fs::write(&path, "of an earlier run\n").unwrap();
+    let log = Arc::new(DecisionLog::create(&path, 24_000).unwrap());
+    let old = dir.path().join("decisions.jsonl.1");
+    assert_eq!(
+        std::fs::read_to_string(&old).unwrap(),
+        "of an earlier run\n"
+    );
+    let scene = scene(400, Some(log)).await;
+    let mut random = Random::from_env(11);
+    for player in 0..120 {
+        let skill = 1_000.0 + f64::from(u32::try_from(random.below(4_000)).unwrap()) / 7.0;
+        let ticket = scene.queue(&format!("p{player}"), skill).await;
+        if random.once_in(9) {
+            let reason = stadion_core::ticket::CancelReason::Requested;
+            // It may have a match by now.
+            drop(
+                scene
+                    .state
+                    .cancel_ticket(ticket.id, reason, scene.clock.now())
+                    .await,
+            );
+        }
+    }
+    let searching = || async {
+        let filter = Filter {
+            state: Some("searching"),
+            ..Filter::default()
+        };
+        let left = scene.state.tickets(&filter).await.unwrap().len();
+        (left <= 20).then_some(())
+    };
+    wait_until("most to have a match", searching).await;
+    scene.stop().await;
+    let (earlier, last) = (replayed(&old), replayed(&path));
+    assert!(earlier.plans > 0 && earlier.matches > 0, "{earlier:?}");
+    assert!(last.plans > 0, "{last:?}");
+    assert!(std::fs::metadata(&old).unwrap().len() > 24_000);
+}
+
+#[tokio::test]
+async fn the_matchmaker_says_why_a_ticket_waits_and_how_long_others_did() {
+    let scene = scene(400, None).await;
+    let lonely = scene.queue("lonely", 3_000.0).await;
+    let told = scene.desk.outlook(&lonely).await.unwrap();
+    assert_eq!(told.estimate, None);
+    let why = told.explanation.unwrap();
+    let (have, need) = (1, 2);
+    assert_eq!(
+        why.hold,
+        Hold::Players {
+            region: region(build::REGION),
+            have,
+            need
+        }
+    );
+    for pair in 0..8 {
+        let ann = scene.queue(&format!("ann{pair}"), 1_000.0).await;
+        let bob = scene.queue(&format!("bob{pair}"), 1_000.0).await;
+        for ticket in [ann, bob] {
+            wait_until("a match", || scene.is_completed(ticket.id)).await;
+        }
+    }
+    let known = wait_until("what was learnt", || async {
+        let told = scene.desk.outlook(&lonely).await.unwrap();
+        told.estimate.filter(|estimate| estimate.samples == 16)
+    });
+    assert!(known.await.p50_ms < 30_000);
+    let other = Ticket {
+        game_mode: build::mode_name("other"),
+        ..lonely.as_ref().clone()
+    };
+    assert_eq!(scene.desk.outlook(&other).await, Err(OutlookError::NotHere));
+    let desk = scene.desk.clone();
+    scene.stop().await;
+    assert_eq!(desk.outlook(&lonely).await, Err(OutlookError::NotHere));
+}
