@@ -106,12 +106,15 @@ pub struct TicketTotals {
 pub struct MatchTotals {
     /// Went live.
     pub created: u64,
-    /// Placing or live now.
+    /// Accepting, placing or live now.
     pub open: usize,
     /// Ended, by how.
     pub ended: BTreeMap<String, u64>,
     /// Came to nothing, by reason.
     pub abandoned: BTreeMap<String, u64>,
+    /// Players asked whether they are ready, by what came of it.
+    #[serde(default)]
+    pub acceptances: BTreeMap<String, u64>,
 }
 
 /// How fast, since the program began.
@@ -233,6 +236,7 @@ fn matchmaking(inputs: &Inputs<'_>, now: Timestamp) -> Matchmaking {
             open: inputs.counts.matches_open,
             ended: owned(&totals.matches_ended),
             abandoned: owned(&totals.matches_abandoned),
+            acceptances: owned(&totals.acceptances),
         },
         ..Matchmaking::default()
     };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use stadion_core::fleet::{AllocationRequest, Fleet};
 use stadion_core::id::TicketId;
 use stadion_core::matches::{AbandonReason, MatchEnd, MatchPlan, MatchState};
+use stadion_core::rules::AcceptanceRule;
 use stadion_core::scaling::ScalingRules;
 use stadion_core::session::SessionRules;
 use stadion_core::state::{Fence, Filter, State};
@@ -371,7 +372,9 @@ async fn trouble(scene: &Scene, random: &mut Random, round: usize) {
     let searching = scene.state.searching(&mode_name("duel")).await.unwrap();
     let pair: Vec<_> = searching.iter().take(2).map(|ticket| ticket.id).collect();
     let (director, plan, fence) = (scene.director.clone(), scene.plan(&pair), scene.fence);
-    let mut saga = tokio::spawn(async move { director.carry_out(fence, plan, None).await });
+    let timeout_ms = 5_000;
+    let acceptance = random.once_in(2).then_some(AcceptanceRule { timeout_ms });
+    let mut saga = tokio::spawn(async move { director.carry_out(fence, plan, acceptance).await });
     if random.once_in(2) {
         for _ in 0..random.below(60) {
             tokio::task::yield_now().await;
@@ -379,6 +382,17 @@ async fn trouble(scene: &Scene, random: &mut Random, round: usize) {
         saga.abort();
     }
     drop((&mut saga).await);
+    for open in scene.state.open_matches().await.unwrap() {
+        for player in &open.players {
+            let accept = !random.once_in(6);
+            if !random.once_in(4) {
+                // Some answer late, or twice and otherwise.
+                let now = scene.clock.now();
+                let answer = scene.state.respond(open.id, &player.player_id, accept, now);
+                drop(answer.await);
+            }
+        }
+    }
     match random.below(5) {
         0 => drop(scene.reaper.pass(scene.fence).await),
         1 => tokio::time::advance(std::time::Duration::from_secs(20)).await,
@@ -444,7 +458,7 @@ async fn i1_i2_i3_i4_hold_whatever_fails_at_whatever_step() {
         assert!(
             tickets
                 .iter()
-                .all(|ticket| ticket.state.as_str() != "placing"),
+                .all(|ticket| !["placing", "requires_acceptance"].contains(&ticket.state.as_str())),
             "{tickets:?}"
         );
     }

@@ -82,11 +82,13 @@ series! {
     PLACEMENT: Histogram "stadion_match_placement_seconds" [] Some("seconds"),
         "Time from committing a match to its seats: allocation, and recording it";
     MATCHES_OPEN: Gauge "stadion_matches_open" [] None,
-        "Matches that are placing or live";
+        "Matches that are accepting, placing or live";
     MATCHES_ENDED: Counter "stadion_matches_ended_total" ["game_mode", "end"] None,
         "Live matches that ended, by how: finished, server_lost, empty, operator";
     MATCHES_ABANDONED: Counter "stadion_matches_abandoned_total" ["reason"] None,
-        "Matches that came to nothing, by reason; their tickets went back to the queue";
+        "Matches that came to nothing, by reason; their tickets went back to the queue, but those of whoever did not accept";
+    ACCEPTANCES: Counter "stadion_acceptances_total" ["game_mode", "result"] None,
+        "Players asked whether they are ready, by what came of it: accepted, refused, unanswered (too late, or somebody else had refused)";
     SESSIONS_LIVE: Gauge "stadion_sessions_live" [] None,
         "Sessions that are reserved or active";
     SESSIONS_OPENED: Counter "stadion_sessions_opened_total" ["region"] None,

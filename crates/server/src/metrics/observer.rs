@@ -7,7 +7,7 @@ use std::sync::Arc;
 use stadion_core::estimate::Estimate;
 use stadion_core::event::EventKind;
 use stadion_core::id::{GameModeName, MatchId, PlayerId, Region};
-use stadion_core::matches::{Match, MatchState};
+use stadion_core::matches::{AbandonReason, Match, MatchState};
 use stadion_core::state::Change;
 use stadion_core::ticket::{Ticket, TicketState};
 
@@ -91,6 +91,9 @@ impl Observer {
             MatchState::Proposed => {}
             MatchState::Accepting | MatchState::Placing => {
                 self.matches.entry(changed.id).or_insert(false);
+                if changed.state == MatchState::Placing {
+                    self.answered(changed);
+                }
             }
             MatchState::Live => {
                 if self.matches.insert(changed.id, true) != Some(true) {
@@ -104,8 +107,37 @@ impl Observer {
                     self.clear(changed);
                 }
             }
-            MatchState::Abandoned { .. } => {
-                self.matches.remove(&changed.id);
+            MatchState::Abandoned { reason } => {
+                // Players end a ready check, not the director.
+                if self.matches.remove(&changed.id).is_some()
+                    && reason == AbandonReason::NotAccepted
+                {
+                    self.metrics.match_abandoned(reason);
+                    self.answered(changed);
+                }
+            }
+        }
+    }
+
+    /// Counts the answers of a ready check that is over. A match is placing for the first time when the last one came.
+    fn answered(&self, over: &Match) {
+        let Some(check) = &over.acceptance else {
+            return;
+        };
+        let accepted = check.accepted();
+        let refused = check.answers.len() - accepted;
+        let unanswered = over.players.len().saturating_sub(check.answers.len());
+        let mut totals = self.metrics.totals.lock();
+        for (result, players) in [
+            ("accepted", accepted),
+            ("refused", refused),
+            ("unanswered", unanswered),
+        ] {
+            let players = u64::try_from(players).unwrap_or(u64::MAX);
+            if players > 0 {
+                let labels = [(&over.game_mode).into(), result.into()];
+                self.metrics.acceptances.inc_by(labels, players);
+                *totals.acceptances.entry(result).or_default() += players;
             }
         }
     }

@@ -27,6 +27,8 @@ pub struct Totals {
     pub matches_ended: BTreeMap<&'static str, u64>,
     /// Matches that came to nothing, by reason.
     pub matches_abandoned: BTreeMap<&'static str, u64>,
+    /// Players' answers to ready checks, by what came of them.
+    pub acceptances: BTreeMap<&'static str, u64>,
     /// Seats reserved.
     pub sessions_opened: u64,
     /// Seats given up, by how.

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use stadion_core::event::{EventKind, PlayerEvent, SeatEnd};
 use stadion_core::id::{GameModeName, MatchId, PlayerId, Region, SessionId, TicketId};
-use stadion_core::matches::{Match, MatchEnd, MatchPlayer, MatchState, Quality};
+use stadion_core::matches::{
+    AbandonReason, Acceptance, Match, MatchEnd, MatchPlayer, MatchState, Quality,
+};
 use stadion_core::state::Change;
 use stadion_core::time::Timestamp;
 
@@ -115,6 +117,34 @@ fn live_match(now: Timestamp, state: MatchState) -> Match {
         changed_at: now,
         result: None,
     }
+}
+
+#[test]
+fn the_answers_to_a_ready_check_are_counted_when_it_is_over() {
+    let metrics = metrics();
+    let mut observer = Observer::new(Arc::clone(&metrics), &[]);
+    let reason = AbandonReason::NotAccepted;
+    for (state, answers) in [
+        (MatchState::Accepting, vec![("a", true)]),
+        (MatchState::Placing, vec![("a", true), ("b", true)]),
+        (MatchState::Accepting, vec![]),
+        (MatchState::Abandoned { reason }, vec![("b", false)]),
+        (MatchState::Abandoned { reason }, vec![("b", false)]),
+    ] {
+        let answer = |(name, yes)| (PlayerId::new(name).unwrap(), yes);
+        let game = Match {
+            acceptance: Some(Acceptance {
+                until: Timestamp(9_000),
+                answers: answers.into_iter().map(answer).collect(),
+            }),
+            ..live_match(Timestamp(1_250), state)
+        };
+        observer.apply(&Change::Match(Arc::new(game)));
+    }
+    let totals = metrics.snapshot().totals;
+    let expected = [("accepted", 2), ("refused", 1), ("unanswered", 1)];
+    assert_eq!(totals.acceptances, expected.into());
+    assert_eq!(totals.matches_abandoned, [("not_accepted", 1)].into());
 }
 
 #[test]

@@ -132,7 +132,7 @@ pub struct MatchInfo {
     pub game_mode: String,
     /// Where.
     pub region: String,
-    /// `placing`, `live`, `ended` or `abandoned`.
+    /// `accepting`, `placing`, `live`, `ended` or `abandoned`.
     pub state: String,
     /// How it ended, or why it came to nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]

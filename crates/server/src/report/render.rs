@@ -46,6 +46,7 @@ impl Display for Report {
         section(f, "Tickets by Outcome", &tickets.by_outcome)?;
         section(f, "Matches Ended", &matches.ended)?;
         section(f, "Matches Abandoned", &matches.abandoned)?;
+        section(f, "Ready Checks", &matches.acceptances)?;
         if matchmaking.avg_wait_time > 0.0 {
             let wait = matchmaking.avg_wait_time;
             writeln!(f, "\nAverage Matchmaking Wait: {wait:.1}s")?;

@@ -88,6 +88,7 @@ fn report() -> Report {
     totals.tickets_ended.insert("completed", 4);
     totals.matches_created = 2;
     totals.matches_abandoned.insert("no_capacity", 1);
+    totals.acceptances.insert("refused", 1);
     let inputs = Inputs {
         servers: &[
             server("f-1", "eu-west-1", GameServerState::Allocated),
@@ -190,6 +191,9 @@ Tickets by Outcome:
 
 Matches Abandoned:
   no_capacity:      1
+
+Ready Checks:
+  refused:      1
 
 Average Matchmaking Wait: 3.0s
 
