@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{MatchId, PlayerId, SessionId, TicketId};
+use crate::id::{GameModeName, MatchId, PlayerId, SessionId, TicketId};
 use crate::matches::AbandonReason;
 use crate::session::EndReason;
 use crate::ticket::CancelReason;
@@ -37,6 +37,13 @@ pub enum EventKind {
         ticket_id: TicketId,
         /// Why.
         reason: AbandonReason,
+    },
+    /// The ticket has waited so long that it goes on in another game mode, with the age it had.
+    TicketMoved {
+        /// The ticket.
+        ticket_id: TicketId,
+        /// Where it searches now.
+        game_mode: GameModeName,
     },
     /// The ticket is over without a match.
     TicketCancelled {

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::GameModeName;
+use crate::id::{GameModeName, Region};
 use crate::limits::PARTY_PLAYERS_MAX;
-use crate::rules::Rules;
+use crate::rules::{HardStopAction, Rules};
+use crate::ticket::{NewTicket, Ticket};
 
 mod check;
 
@@ -77,6 +78,30 @@ impl GameMode {
     pub fn latency_last_ms(&self) -> u32 {
         let last = self.rules.latency.last();
         last.map_or(self.latency_max_ms, |step| step.max_ms)
+    }
+
+    /// How long a ticket may search, milliseconds: `ttl_ms`, or less where it gives up before.
+    #[must_use]
+    pub fn search_ms(&self, ttl_ms: u64) -> u64 {
+        match &self.rules.hard_stop {
+            Some(stop) if stop.then == HardStopAction::GiveUp => ttl_ms.min(stop.after_ms),
+            _ => ttl_ms,
+        }
+    }
+
+    /// Whether `ticket`, of whatever game mode, could have been created for this one.
+    #[must_use]
+    pub fn takes(&self, ticket: &Ticket, regions: &[Region]) -> bool {
+        let request = NewTicket {
+            id: ticket.id,
+            game_mode: self.name.clone(),
+            players: ticket.players.clone(),
+            region_preference: ticket.region_preference.clone(),
+            requirements: ticket.requirements.clone(),
+            idempotency: None,
+            ttl_ms: 0,
+        };
+        request.check(self, regions).is_ok()
     }
 
     /// Checks that the rules can be met at all.

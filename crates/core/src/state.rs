@@ -223,6 +223,21 @@ pub trait State: Send + Sync + 'static {
     /// `Fenced`, `Unavailable`.
     async fn expire_tickets(&self, fence: Fence, now: Timestamp) -> Result<usize, StateError>;
 
+    /// Has a searching ticket go on in the game mode `to`, with the age that it has, at the longest until `expires_at`;
+    /// it never searches longer than it would have. Repeating it is no error.
+    ///
+    /// # Errors
+    /// `NotFound`, `WrongState` (it does not search), `AlreadyQueued` (one of its players searches there already, I1),
+    /// `Fenced`, `Unavailable`.
+    async fn move_ticket(
+        &self,
+        fence: Fence,
+        id: TicketId,
+        to: &GameModeName,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Arc<Ticket>, StateError>;
+
     /// Commits a match: all its tickets search and none of its players is in an open match, or nothing happens. With a
     /// ready check it is accepting then, otherwise placing.
     ///

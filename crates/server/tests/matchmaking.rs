@@ -5,10 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use stadion_core::event::EventKind;
 use stadion_core::fleet::Fleet;
 use stadion_core::id::TicketId;
 use stadion_core::matchmaker::{Budget, Hold};
 use stadion_core::mode::{GameMode, SkillWindow};
+use stadion_core::rules::{HardStop, HardStopAction};
 use stadion_core::state::{Filter, State};
 use stadion_core::ticket::Ticket;
 use stadion_core::time::Clock;
@@ -42,6 +44,32 @@ fn duel() -> GameMode {
     }
 }
 
+/// Duels that take everybody: where others go on after a second.
+fn open() -> GameMode {
+    GameMode {
+        name: build::mode_name("open"),
+        skill: SkillWindow {
+            initial: 5_000.0,
+            growth_per_second: 0.0,
+            max: 5_000.0,
+        },
+        ..build::mode()
+    }
+}
+
+/// Those of a scene; the duels of the second kind do not wait for ever.
+fn modes() -> Vec<GameMode> {
+    let mut impatient = GameMode {
+        name: build::mode_name("impatient"),
+        ..duel()
+    };
+    impatient.rules.hard_stop = Some(HardStop {
+        after_ms: 500,
+        then: HardStopAction::Mode(open().name),
+    });
+    vec![duel(), impatient, open()]
+}
+
 struct Scene {
     state: Arc<EmbeddedState>,
     desk: Arc<Desk>,
@@ -58,13 +86,10 @@ async fn scene(servers: u32, decisions: Option<Arc<DecisionLog>>) -> Scene {
     let mut spec = fleet_spec("arena");
     spec.bounds.min_replicas = servers;
     let fleet: Arc<dyn Fleet> = FakeFleet::new(vec![spec]);
-    let mode = duel();
+    let modes = modes();
+    let names: Vec<_> = modes.iter().map(|mode| mode.name.clone()).collect();
     let regions = [region(build::REGION)];
-    let metrics = Arc::new(Metrics::new(
-        "test",
-        &regions,
-        std::slice::from_ref(&mode.name),
-    ));
+    let metrics = Arc::new(Metrics::new("test", &regions, &names));
     let director = Director::new(
         state.clone(),
         fleet.clone(),
@@ -73,7 +98,7 @@ async fn scene(servers: u32, decisions: Option<Arc<DecisionLog>>) -> Scene {
         metrics.clone(),
         5_000,
     );
-    let waits = WaitTimes::new(std::slice::from_ref(&mode), &regions, metrics.clone());
+    let waits = WaitTimes::new(&modes, &regions, metrics.clone());
     let desk = Arc::new(Desk::new(Arc::new(waits), clock.clone()));
     let parts = Parts {
         state: state.clone(),
@@ -94,7 +119,10 @@ async fn scene(servers: u32, decisions: Option<Arc<DecisionLog>>) -> Scene {
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();
     let running = tokio::spawn(async move {
-        matchmaking::run(parts, mode, lease, stop).await;
+        let runs = modes
+            .into_iter()
+            .map(|mode| matchmaking::run(parts.clone(), mode, lease.clone(), stop.clone()));
+        futures_util::future::join_all(runs).await;
         drop(held);
     });
     Scene {
@@ -109,8 +137,13 @@ async fn scene(servers: u32, decisions: Option<Arc<DecisionLog>>) -> Scene {
 
 impl Scene {
     async fn queue(&self, player: &str, skill: f64) -> Arc<Ticket> {
+        self.queue_for(build::MODE, player, skill).await
+    }
+
+    async fn queue_for(&self, mode: &str, player: &str, skill: f64) -> Arc<Ticket> {
         let now = self.clock.now();
         let mut new = new_ticket(&[player], now);
+        new.game_mode = build::mode_name(mode);
         new.players[0].skill = skill;
         self.state.create_ticket(new, now).await.unwrap().ticket
     }
@@ -212,4 +245,28 @@ async fn the_matchmaker_says_why_a_ticket_waits_and_how_long_others_did() {
     let desk = scene.desk.clone();
     scene.stop().await;
     assert_eq!(desk.outlook(&lonely).await, Err(OutlookError::NotHere));
+}
+
+#[tokio::test]
+async fn i2_who_has_waited_long_enough_goes_on_in_another_game_mode() {
+    let scene = scene(10, None).await;
+    let weak = scene.queue_for("impatient", "weak", 1_000.0).await;
+    let strong = scene.queue_for("impatient", "strong", 2_000.0).await;
+    for ticket in [weak, strong] {
+        wait_until("a match", || scene.is_completed(ticket.id)).await;
+        let found = scene.state.ticket(ticket.id).await.unwrap();
+        assert_eq!(found.game_mode, open().name);
+        assert_eq!(found.created_at, ticket.created_at);
+        let events = scene
+            .state
+            .events(&ticket.players[0].player_id, 0)
+            .await
+            .unwrap();
+        let moved = EventKind::TicketMoved {
+            ticket_id: ticket.id,
+            game_mode: open().name,
+        };
+        assert_eq!(events[1].kind, moved);
+    }
+    scene.stop().await;
 }

@@ -59,6 +59,12 @@ pub(crate) enum Command {
     ExpireTickets {
         fence: Fence,
     },
+    MoveTicket {
+        fence: Fence,
+        id: TicketId,
+        to: GameModeName,
+        expires_at: Timestamp,
+    },
     CommitMatch {
         fence: Fence,
         new: Box<NewMatch>,
@@ -309,6 +315,12 @@ impl Transition<'_> {
                 Outcome::Ticket(self.cancel_ticket(id, reason)?)
             }
             Command::ExpireTickets { fence } => Outcome::Count(self.expire_tickets(fence)?),
+            Command::MoveTicket {
+                fence,
+                id,
+                to,
+                expires_at,
+            } => Outcome::Ticket(self.move_ticket(fence, id, to, expires_at)?),
             Command::CommitMatch { fence, new } => Outcome::Match(self.commit_match(fence, &new)?),
             Command::Respond {
                 id,

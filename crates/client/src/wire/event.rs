@@ -72,6 +72,13 @@ pub enum EventKind {
         /// `no_capacity`, `fleet_unavailable`, `placement_timeout`, `server_lost` or `not_accepted`.
         reason: String,
     },
+    /// The ticket has waited so long that it goes on in another game mode, with the age it had.
+    TicketMoved {
+        /// The ticket.
+        ticket_id: String,
+        /// Where it searches now.
+        game_mode: String,
+    },
     /// The ticket is over without a match.
     TicketCancelled {
         /// The ticket.

@@ -283,3 +283,19 @@ fn hard_stops_lead_somewhere_and_not_back() {
     assert_eq!(place, 0);
     assert!(why.contains("takes at most 1"), "{why}");
 }
+
+#[test]
+fn a_ticket_searches_as_long_as_the_platform_and_its_hard_stop_allow() {
+    let mut mode = guide_modes().remove(0);
+    assert_eq!(mode.search_ms(300_000), 300_000);
+    let mut stop = HardStop {
+        after_ms: 60_000,
+        then: HardStopAction::Bots,
+    };
+    mode.rules.hard_stop = Some(stop.clone());
+    assert_eq!(mode.search_ms(300_000), 300_000);
+    stop.then = HardStopAction::GiveUp;
+    mode.rules.hard_stop = Some(stop);
+    assert_eq!(mode.search_ms(300_000), 60_000);
+    assert_eq!(mode.search_ms(30_000), 30_000);
+}

@@ -270,6 +270,13 @@ async fn render(gateway: &Gateway, event: &PlayerEvent) -> Result<wire::EventKin
             ticket_id: ticket_id.to_string(),
             reason: reason.as_str().to_owned(),
         },
+        EventKind::TicketMoved {
+            ticket_id,
+            game_mode,
+        } => wire::EventKind::TicketMoved {
+            ticket_id: ticket_id.to_string(),
+            game_mode: game_mode.to_string(),
+        },
         EventKind::TicketCancelled { ticket_id, reason } => wire::EventKind::TicketCancelled {
             ticket_id: ticket_id.to_string(),
             reason: word(reason),

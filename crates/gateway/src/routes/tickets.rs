@@ -65,7 +65,7 @@ async fn create(
         region_preference: convert::preference(&request.region_preference)?,
         requirements: convert::requirements(request.requirements),
         idempotency,
-        ttl_ms: shared.ticket_ttl_ms,
+        ttl_ms: mode.search_ms(shared.ticket_ttl_ms),
     };
     new.check(mode, &shared.regions)?;
     authorise(&caller, &new)?;

@@ -103,6 +103,7 @@ through! {
     fn searching(mode: &GameModeName) -> Vec<Arc<Ticket>>;
     fn cancel_ticket(id: TicketId, reason: CancelReason, now: Timestamp) -> Arc<Ticket>;
     fn expire_tickets(fence: Fence, now: Timestamp) -> usize;
+    fn move_ticket(fence: Fence, id: TicketId, to: &GameModeName, expires_at: Timestamp, now: Timestamp) -> Arc<Ticket>;
     fn commit_match(fence: Fence, new: NewMatch, now: Timestamp) -> Arc<Match>;
     fn respond(id: MatchId, player_id: &PlayerId, accept: bool, now: Timestamp) -> Arc<Match>;
     fn expire_acceptances(fence: Fence, now: Timestamp) -> usize;

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use parking_lot::Mutex;
 use stadion_core::fleet::{Fleet, GameServerState};
-use stadion_core::id::Region;
+use stadion_core::id::{Region, TicketId};
 use stadion_core::matches::MatchPlan;
 use stadion_core::matchmaker::{Budget, Pool, Supply};
 use stadion_core::mode::GameMode;
-use stadion_core::state::{Change, Fence, State};
+use stadion_core::rules::{HardStop, HardStopAction};
+use stadion_core::state::{Change, Fence, State, StateError};
 use stadion_core::ticket::{Ticket, TicketState};
 use stadion_core::time::{Clock, Timestamp};
 use tokio::sync::{mpsc, watch};
@@ -34,6 +36,10 @@ pub(super) const PLACEMENTS_MAX: usize = 64;
 const PLANNING_PAUSE: u32 = 9;
 /// Pause before a matchmaker whose store did not answer begins anew.
 pub(super) const RESTART_PAUSE: Duration = Duration::from_millis(250);
+/// Pause between two looks for tickets that move to another game mode, milliseconds: a look is at the whole pool.
+const MOVE_PERIOD_MS: u64 = 1_000;
+/// Tickets that one look moves: their commits are one group.
+const MOVES_MAX: usize = 1_024;
 /// Below this many tickets a plan costs less than moving the pool to another thread and back.
 const INLINE_TICKETS_MAX: usize = 1_000;
 
@@ -122,6 +128,8 @@ struct Matchmaker {
     planned_at: Instant,
     planned_at_clock: Timestamp,
     plan_took: Duration,
+    /// When tickets were moved to another game mode.
+    moved_at: Timestamp,
     /// What the last plan was told.
     supplied: Option<Supply>,
     /// No question is answered before, so that planning has its time.
@@ -178,6 +186,7 @@ async fn term(
         planned_at: Instant::now() - parts.interval,
         planned_at_clock: parts.clock.now(),
         plan_took: Duration::ZERO,
+        moved_at: Timestamp::default(),
         supplied: None,
         answer_at: Instant::now(),
         under_way: 0,
@@ -250,15 +259,24 @@ impl Matchmaker {
 
     fn saw(&mut self, ticket: &Arc<Ticket>) {
         if ticket.game_mode != self.mode.name {
+            if self.mode.rules.hard_stop.is_some() {
+                self.forget(ticket.id);
+            }
             return;
         }
         if ticket.state == TicketState::Searching {
             self.pool.insert(ticket.clone());
             self.scribe.insert(ticket);
-        } else if self.pool.remove(ticket.id).is_some() {
-            self.scribe.remove(&self.mode.name, ticket.id);
+        } else {
+            self.forget(ticket.id);
         }
         self.parts.metrics.queue(&self.mode.name, self.pool.len());
+    }
+
+    fn forget(&mut self, id: TicketId) {
+        if self.pool.remove(id).is_some() {
+            self.scribe.remove(&self.mode.name, id);
+        }
     }
 
     async fn finished(&mut self, finished: Finished) -> Result<(), LoopError> {
@@ -308,7 +326,54 @@ impl Matchmaker {
         Ok(Supply { servers })
     }
 
+    /// Moves tickets to another game mode that have waited long enough for that. One that cannot be played there, or
+    /// whose player searches there already, stays.
+    async fn move_on(&mut self, fence: Fence) -> Result<(), LoopError> {
+        let (after_ms, to) = match &self.mode.rules.hard_stop {
+            Some(HardStop {
+                after_ms,
+                then: HardStopAction::Mode(to),
+            }) => (*after_ms, to.clone()),
+            _ => return Ok(()),
+        };
+        let now = self.parts.clock.now();
+        let Some(mode) = self.parts.desk.waits.mode(&to) else {
+            return Ok(());
+        };
+        if now.since_ms(self.moved_at) < MOVE_PERIOD_MS {
+            return Ok(());
+        }
+        self.moved_at = now;
+        let regions = &self.parts.regions;
+        let over = |ticket: &&Arc<Ticket>| ticket.waited_ms(now) >= after_ms;
+        let over = self.pool.tickets().filter(over);
+        let due: Vec<_> = over
+            .filter(|ticket| mode.takes(ticket, regions))
+            .map(|ticket| {
+                let ttl_ms = ticket.expires_at.since_ms(ticket.created_at);
+                (ticket.id, ticket.created_at.plus_ms(mode.search_ms(ttl_ms)))
+            })
+            .take(MOVES_MAX)
+            .collect();
+        let state = &self.parts.state;
+        let moves = due.iter().map(|(id, expires_at)| async {
+            (
+                *id,
+                state.move_ticket(fence, *id, &to, *expires_at, now).await,
+            )
+        });
+        for (id, moved) in join_all(moves).await {
+            match moved {
+                Ok(_) => self.forget(id),
+                Err(StateError::AlreadyQueued { .. } | StateError::WrongState { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
     async fn tick(&mut self, fence: Fence) -> Result<(), LoopError> {
+        self.move_on(fence).await?;
         let room = PLACEMENTS_MAX - self.under_way.min(PLACEMENTS_MAX);
         let budget = Budget {
             matches_max: room.min(self.parts.budget.matches_max),

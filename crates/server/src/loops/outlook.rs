@@ -66,6 +66,11 @@ impl WaitTimes {
         }
     }
 
+    /// The rules of a game mode.
+    pub(super) fn mode(&self, name: &GameModeName) -> Option<&GameMode> {
+        self.modes.get(name).map(|(mode, _)| mode)
+    }
+
     fn estimate(&self, ticket: &Ticket, now: Timestamp) -> Option<Estimate> {
         let (mode, estimates) = self.modes.get(&ticket.game_mode)?;
         let accepted = |region: &&Region| ticket.accepts(mode, region);

@@ -75,6 +75,23 @@ impl State for EmbeddedState {
         ask!(self, Command::ExpireTickets { fence }, now, Count)
     }
 
+    async fn move_ticket(
+        &self,
+        fence: Fence,
+        id: TicketId,
+        to: &GameModeName,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Arc<Ticket>, StateError> {
+        let command = Command::MoveTicket {
+            fence,
+            id,
+            to: to.clone(),
+            expires_at,
+        };
+        ask!(self, command, now, Ticket)
+    }
+
     async fn commit_match(
         &self,
         fence: Fence,

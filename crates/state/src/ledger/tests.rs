@@ -54,7 +54,8 @@ impl Dice {
         self.now = self.now.plus_ms(step as u64);
         let command = match self.random.below(20) {
             0..=5 => Some(self.create()),
-            6 | 7 => self.cancel(ledger),
+            6 => self.cancel(ledger),
+            7 => self.move_on(ledger),
             8..=10 => self.commit(ledger),
             11..=14 => self.on_match(ledger),
             15..=17 => self.on_session(ledger),
@@ -91,6 +92,17 @@ impl Dice {
         let id = self.one_of(ledger.tickets.keys().copied())?;
         let reason = CancelReason::Requested;
         Some(Command::CancelTicket { id, reason })
+    }
+
+    fn move_on(&mut self, ledger: &Ledger) -> Option<Command> {
+        let id = self.one_of(ledger.tickets.keys().copied())?;
+        let ahead_ms = self.random.below(20_000) as u64;
+        Some(Command::MoveTicket {
+            fence: self.fence(ledger),
+            id,
+            to: build::mode_name(self.random.pick(&MODES)),
+            expires_at: self.now.plus_ms(ahead_ms),
+        })
     }
 
     fn commit(&mut self, ledger: &Ledger) -> Option<Command> {

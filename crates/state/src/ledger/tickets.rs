@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use stadion_core::event::EventKind;
-use stadion_core::id::{PlayerId, TicketId};
+use stadion_core::id::{GameModeName, PlayerId, TicketId};
 use stadion_core::state::{Created, Fence, StateError};
 use stadion_core::ticket::{CancelReason, Idempotency, NewTicket, Ticket, TicketState};
+use stadion_core::time::Timestamp;
 
 use super::{Ledger, PLAYERS_MAX, SWEEP_MAX, Stored, TICKETS_MAX, Transition};
 
@@ -64,18 +65,23 @@ impl Ledger {
                 match_id,
             });
         }
-        let same_mode = |ticket_id: &&TicketId| {
-            self.tickets
-                .get(ticket_id)
-                .is_some_and(|stored| stored.ticket.game_mode == new.game_mode)
-        };
-        match player.searching.iter().find(same_mode) {
+        match self.queued(id, &new.game_mode) {
             Some(ticket_id) => Err(StateError::AlreadyQueued {
                 player_id: id.clone(),
-                ticket_id: *ticket_id,
+                ticket_id,
             }),
             None => Ok(()),
         }
+    }
+
+    /// The ticket with which a player searches in `mode`.
+    fn queued(&self, id: &PlayerId, mode: &GameModeName) -> Option<TicketId> {
+        let same_mode = |ticket_id: &TicketId| {
+            let stored = self.tickets.get(ticket_id);
+            stored.is_some_and(|stored| stored.ticket.game_mode == *mode)
+        };
+        let searching = self.players.get(id)?.searching.iter();
+        searching.copied().find(same_mode)
     }
 }
 
@@ -175,5 +181,45 @@ impl Transition<'_> {
             self.change_ticket(stored, TicketState::TimedOut, requeues, &kind);
         }
         Ok(over.len())
+    }
+
+    pub(super) fn move_ticket(
+        &mut self,
+        fence: Fence,
+        id: TicketId,
+        to: GameModeName,
+        expires_at: Timestamp,
+    ) -> Result<Arc<Ticket>, StateError> {
+        self.ledger.check_fence(fence)?;
+        let stored = self.ledger.stored(id)?.clone();
+        let ticket = &stored.ticket;
+        if ticket.state != TicketState::Searching {
+            return Err(wrong_state("ticket", &id, ticket.state.as_str()));
+        }
+        if ticket.game_mode == to {
+            return Ok(stored.ticket);
+        }
+        for player in &ticket.players {
+            if let Some(ticket_id) = self.ledger.queued(&player.player_id, &to) {
+                return Err(StateError::AlreadyQueued {
+                    player_id: player.player_id.clone(),
+                    ticket_id,
+                });
+            }
+        }
+        let kind = EventKind::TicketMoved {
+            ticket_id: id,
+            game_mode: to.clone(),
+        };
+        let moved = Stored {
+            ticket: Arc::new(Ticket {
+                game_mode: to,
+                expires_at: ticket.expires_at.min(expires_at),
+                ..Ticket::clone(ticket)
+            }),
+            idempotency: stored.idempotency,
+        };
+        let requeues = moved.ticket.requeues;
+        Ok(self.change_ticket(&moved, TicketState::Searching, requeues, &kind))
     }
 }

@@ -162,6 +162,10 @@ impl Member {
             EventKind::TicketRequeued { ticket_id, reason } => {
                 (ticket_id, format!("requeued:{reason}"), false)
             }
+            EventKind::TicketMoved {
+                ticket_id,
+                game_mode,
+            } => (ticket_id, format!("moved:{game_mode}"), false),
             EventKind::TicketCancelled { ticket_id, reason } => {
                 (ticket_id, format!("cancelled:{reason}"), true)
             }

@@ -30,7 +30,7 @@ fn said(pool: &Pool, supply: &Supply) -> Explanation {
     said
 }
 
-fn with(text: &str, id: u128, attribute: &str, value: Attribute) -> Arc<Ticket> {
+fn with(text: &str, id: u128, attribute: &str, value: &Attribute) -> Arc<Ticket> {
     let mut ticket = ticket(id, text).as_ref().clone();
     for player in &mut ticket.players {
         player.attributes.insert(attribute.into(), value.clone());
@@ -94,16 +94,16 @@ fn attributes_avoided_players_and_shared_ones_part() {
     mode.rules.avoid = Some("avoid".into());
     let mut pool = pool(mode, &[]);
     let build = |number: &str| Attribute::Text(number.to_owned());
-    pool.insert(with("1500 5 1 eu:20 -", 0, "build", build("7")));
-    pool.insert(with("1500 5 1 eu:20 -", 1, "build", build("8")));
-    let mut avoiding = with("1500 5 1 eu:20 -", 2, "build", build("7"))
+    pool.insert(with("1500 5 1 eu:20 -", 0, "build", &build("7")));
+    pool.insert(with("1500 5 1 eu:20 -", 1, "build", &build("8")));
+    let mut avoiding = with("1500 5 1 eu:20 -", 2, "build", &build("7"))
         .as_ref()
         .clone();
     avoiding.players[0]
         .attributes
         .insert("avoid".into(), list(&["p0-0"]));
     pool.insert(Arc::new(avoiding));
-    let mut twice = with("1500 5 1 eu:20 -", 3, "build", build("7"))
+    let mut twice = with("1500 5 1 eu:20 -", 3, "build", &build("7"))
         .as_ref()
         .clone();
     twice.players[0].player_id = PlayerId::new("p0-0").unwrap();
@@ -224,9 +224,9 @@ fn roles_are_counted() {
     });
     let mut pool = pool(mode, &[]);
     for id in 0..2 {
-        pool.insert(with("1500 5 1 eu:20 -", id, "roles", list(&["dps"])));
+        pool.insert(with("1500 5 1 eu:20 -", id, "roles", &list(&["dps"])));
     }
-    pool.insert(with("1500 5 1 eu:20 -", 2, "roles", list(&["dps"])));
+    pool.insert(with("1500 5 1 eu:20 -", 2, "roles", &list(&["dps"])));
     let explained = said(&pool, &both());
     let missing = [("tank".to_owned(), 1)].into();
     assert_eq!(
@@ -243,8 +243,8 @@ fn roles_are_counted() {
             change: Relaxation::AnyRole
         }
     );
-    pool.insert(with("1500 5 1 eu:20 -", 0, "roles", list(&["tank"])));
-    pool.insert(with("1500 5 1 eu:20 -", 3, "roles", list(&["tank"])));
+    pool.insert(with("1500 5 1 eu:20 -", 0, "roles", &list(&["tank"])));
+    pool.insert(with("1500 5 1 eu:20 -", 3, "roles", &list(&["tank"])));
     let apart = Apart {
         seats: 1,
         ..Apart::default()

@@ -230,6 +230,92 @@ pub async fn i2_tickets_time_out(fixture: &mut impl Fixture) {
     );
 }
 
+/// A ticket goes on in another game mode with its age, also over a restart, and never lives longer for it.
+pub async fn i2_tickets_move_with_their_age(fixture: &mut impl Fixture) {
+    let state = fixture.state();
+    let lease = fence(&state).await;
+    let old = create(&state, new_ticket(&["ada", "bob"], START), START).await;
+    let to = mode_name("wide");
+    let moved = state
+        .move_ticket(lease, old.id, &to, at(TTL_MS * 2), at(5_000))
+        .await;
+    let moved = moved.unwrap();
+    assert_eq!((&moved.game_mode, moved.created_at), (&to, START));
+    assert_eq!(
+        (moved.expires_at, moved.changed_at),
+        (old.expires_at, at(5_000))
+    );
+    assert_eq!(moved.state, TicketState::Searching);
+    let again = state
+        .move_ticket(lease, old.id, &to, at(9_000), at(6_000))
+        .await;
+    assert_eq!(again.unwrap(), moved, "repeating it changes nothing");
+    for name in ["ada", "bob"] {
+        assert_eq!(
+            event_names(&state, name).await,
+            ["ticket_searching", "ticket_moved"]
+        );
+    }
+    drop(state);
+    fixture.reopen().await;
+    let state = fixture.state();
+    let lease = fence(&state).await;
+    assert_eq!(state.searching(&old.game_mode).await.unwrap().len(), 0);
+    assert_eq!(state.searching(&to).await.unwrap(), [moved]);
+    let sooner = state
+        .move_ticket(lease, old.id, &old.game_mode, at(8_000), at(7_000))
+        .await;
+    assert_eq!(sooner.unwrap().expires_at, at(8_000));
+    assert_eq!(state.expire_tickets(lease, at(8_000)).await, Ok(1));
+    let late = state
+        .move_ticket(lease, old.id, &to, at(9_000), at(9_000))
+        .await;
+    assert_wrong_state(late);
+}
+
+/// A ticket does not move to where one of its players searches already, nor for a replica that lost its lease.
+pub async fn i1_i9_a_ticket_moves_only_where_none_of_its_players_searches(
+    fixture: &mut impl Fixture,
+) {
+    let state = fixture.state();
+    let lease = fence(&state).await;
+    let first = create(&state, new_ticket(&["ada", "bob"], START), START).await;
+    let wide = NewTicket {
+        game_mode: mode_name("wide"),
+        ..new_ticket(&["bob"], START)
+    };
+    let second = create(&state, wide, START).await;
+    let to = second.game_mode.clone();
+    let refused = state
+        .move_ticket(lease, first.id, &to, at(TTL_MS), at(1))
+        .await;
+    let already = StateError::AlreadyQueued {
+        player_id: player_id("bob"),
+        ticket_id: second.id,
+    };
+    assert_eq!(refused, Err(already));
+    assert_eq!(*state.ticket(first.id).await.unwrap(), *first);
+    let requested = CancelReason::Requested;
+    state
+        .cancel_ticket(second.id, requested, at(2))
+        .await
+        .unwrap();
+    let stale = stadion_core::state::Fence(lease.0 - 1);
+    let fenced = state
+        .move_ticket(stale, first.id, &to, at(TTL_MS), at(3))
+        .await;
+    assert_eq!(fenced, Err(StateError::Fenced));
+    let moved = state
+        .move_ticket(lease, first.id, &to, at(TTL_MS), at(3))
+        .await;
+    assert_eq!(moved.unwrap().game_mode, to);
+    assert_not_found(
+        state
+            .move_ticket(lease, ticket_id(START), &to, at(1), at(4))
+            .await,
+    );
+}
+
 /// Filters narrow, and the newest comes first.
 pub async fn lists_are_filtered_and_newest_first(fixture: &mut impl Fixture) {
     let state = fixture.state();
