@@ -210,15 +210,23 @@ impl Player {
         Ok(())
     }
 
-    /// Waits until a match is found.
+    /// Waits until a match is found, and accepts what is proposed.
     pub(super) async fn find_seat(&mut self) -> Result<(), ClientError> {
         let mut events = self.client.connect(0).await?;
         loop {
-            if let Update::Event(event) = events.next().await?
-                && let EventKind::MatchFound(found) = event.kind
-            {
-                self.seat = Some(Seat::new(found, self.nonce).await);
-                return Ok(());
+            let Update::Event(event) = events.next().await? else {
+                continue;
+            };
+            match event.kind {
+                EventKind::MatchFound(found) => {
+                    self.seat = Some(Seat::new(found, self.nonce).await);
+                    return Ok(());
+                }
+                // It may be over already: then the next event says so.
+                EventKind::MatchProposed(proposed) => {
+                    drop(self.client.respond(&proposed.match_id, true).await);
+                }
+                _ => {}
             }
         }
     }
