@@ -228,7 +228,7 @@ pub trait State: Send + Sync + 'static {
     ///
     /// # Errors
     /// `NotFound`, `WrongState` (it does not search), `AlreadyQueued` (one of its players searches there already, I1),
-    /// `Fenced`, `Unavailable`.
+    /// `InMatch` (one of them may come back from a match to search there, I1), `Fenced`, `Unavailable`.
     async fn move_ticket(
         &self,
         fence: Fence,

@@ -365,7 +365,12 @@ impl Matchmaker {
         for (id, moved) in join_all(moves).await {
             match moved {
                 Ok(_) => self.forget(id),
-                Err(StateError::AlreadyQueued { .. } | StateError::WrongState { .. }) => {}
+                Err(
+                    StateError::AlreadyQueued { .. }
+                    | StateError::InMatch { .. }
+                    | StateError::WrongState { .. }
+                    | StateError::NotFound { .. },
+                ) => {}
                 Err(error) => return Err(error.into()),
             }
         }

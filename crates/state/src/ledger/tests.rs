@@ -100,7 +100,7 @@ impl Dice {
         Some(Command::MoveTicket {
             fence: self.fence(ledger),
             id,
-            to: build::mode_name(self.random.pick(&MODES)),
+            to: build::mode_name(*self.random.pick(&MODES)),
             expires_at: self.now.plus_ms(ahead_ms),
         })
     }

@@ -55,7 +55,7 @@ impl Ledger {
         }))
     }
 
-    fn check_player_free(&self, id: &PlayerId, new: &NewTicket) -> Result<(), StateError> {
+    fn check_player_free(&self, id: &PlayerId, mode: &GameModeName) -> Result<(), StateError> {
         let Some(player) = self.players.get(id) else {
             return Ok(());
         };
@@ -65,23 +65,17 @@ impl Ledger {
                 match_id,
             });
         }
-        match self.queued(id, &new.game_mode) {
-            Some(ticket_id) => Err(StateError::AlreadyQueued {
-                player_id: id.clone(),
-                ticket_id,
-            }),
-            None => Ok(()),
-        }
-    }
-
-    /// The ticket with which a player searches in `mode`.
-    fn queued(&self, id: &PlayerId, mode: &GameModeName) -> Option<TicketId> {
-        let same_mode = |ticket_id: &TicketId| {
+        let same_mode = |ticket_id: &&TicketId| {
             let stored = self.tickets.get(ticket_id);
             stored.is_some_and(|stored| stored.ticket.game_mode == *mode)
         };
-        let searching = self.players.get(id)?.searching.iter();
-        searching.copied().find(same_mode)
+        match player.searching.iter().find(same_mode) {
+            Some(ticket_id) => Err(StateError::AlreadyQueued {
+                player_id: id.clone(),
+                ticket_id: *ticket_id,
+            }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -114,7 +108,8 @@ impl Transition<'_> {
             return Ok(created);
         }
         for player in &new.players {
-            self.ledger.check_player_free(&player.player_id, &new)?;
+            self.ledger
+                .check_player_free(&player.player_id, &new.game_mode)?;
         }
         let full = |what, limit| Err(StateError::Full { what, limit });
         if self.ledger.tickets.len() >= TICKETS_MAX {
@@ -200,12 +195,8 @@ impl Transition<'_> {
             return Ok(stored.ticket);
         }
         for player in &ticket.players {
-            if let Some(ticket_id) = self.ledger.queued(&player.player_id, &to) {
-                return Err(StateError::AlreadyQueued {
-                    player_id: player.player_id.clone(),
-                    ticket_id,
-                });
-            }
+            // A match that comes to nothing puts its tickets back where they were.
+            self.ledger.check_player_free(&player.player_id, &to)?;
         }
         let kind = EventKind::TicketMoved {
             ticket_id: id,

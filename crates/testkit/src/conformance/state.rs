@@ -166,6 +166,7 @@ macro_rules! state_conformance {
             i2_cancel_is_repeatable_and_only_for_searching
             i2_tickets_time_out
             i2_tickets_move_with_their_age
+            i1_a_ticket_does_not_move_to_where_a_match_may_put_another_back
             i1_i9_a_ticket_moves_only_where_none_of_its_players_searches
             i2_abandoned_tickets_search_with_their_age
             i2_requeued_tickets_past_their_life_time_out

@@ -316,6 +316,29 @@ pub async fn i1_i9_a_ticket_moves_only_where_none_of_its_players_searches(
     );
 }
 
+/// A match that is abandoned puts its tickets back: until then nobody else may take their place.
+pub async fn i1_a_ticket_does_not_move_to_where_a_match_may_put_another_back(
+    fixture: &mut impl Fixture,
+) {
+    let state = fixture.state();
+    let lease = fence(&state).await;
+    let wide = NewTicket {
+        game_mode: mode_name("wide"),
+        ..new_ticket(&["ada"], START)
+    };
+    let wide = create(&state, wide, START).await;
+    let game = placing_match(&state, lease, &["ada", "bob"]).await;
+    let to = game.game_mode.clone();
+    let refused = state
+        .move_ticket(lease, wide.id, &to, at(TTL_MS), at(1))
+        .await;
+    let in_match = StateError::InMatch {
+        player_id: player_id("ada"),
+        match_id: game.id,
+    };
+    assert_eq!(refused, Err(in_match));
+}
+
 /// Filters narrow, and the newest comes first.
 pub async fn lists_are_filtered_and_newest_first(fixture: &mut impl Fixture) {
     let state = fixture.state();
