@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
+
 use stadion_core::id::{Region, TicketId};
 use stadion_core::matchmaker::{Budget, Plan, Pool, Supply};
 use stadion_core::mode::GameMode;
 use stadion_core::ticket::Ticket;
 use stadion_core::time::Timestamp;
-use tokio::time::Instant;
 
 use super::crowd::NOW;
 use crate::Failure;
@@ -59,6 +60,21 @@ pub(super) fn supply(regions: &[Region]) -> Supply {
         .map(|region| (region.clone(), SERVERS))
         .collect();
     Supply { servers }
+}
+
+/// Processor time of this thread: what else the machine does beside does not count.
+#[derive(Clone, Copy)]
+pub(super) struct Instant(Duration);
+
+impl Instant {
+    pub(super) fn now() -> Self {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        Self(Duration::try_from(time).unwrap_or_default())
+    }
+
+    pub(super) fn elapsed(self) -> Duration {
+        Self::now().0.saturating_sub(self.0)
+    }
 }
 
 pub(super) fn ms_since(started: Instant) -> f64 {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::contest::Instant;
 use stadion_core::matchmaker::Pool;
-use tokio::time::Instant;
 
 use super::contest::{BUDGET, Scene, ms_since, supply};
 use super::crowd::{Crowd, NOW, mode, regions, window};

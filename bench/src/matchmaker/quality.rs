@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::contest::Instant;
 use stadion_core::id::{Region, TicketId};
 use stadion_core::matches::{MatchPlan, Quality};
 use stadion_core::matchmaker::{Budget, Plan, Supply};
@@ -16,7 +17,6 @@ use stadion_core::time::Timestamp;
 use stadion_sim::measures::{Figures, MatchFigures};
 use stadion_sim::planner::{Planner, core};
 use stadion_sim::{Measures, World, run as simulate};
-use tokio::time::Instant;
 
 use super::contest::ms_since;
 use crate::Failure;

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::contest::Instant;
 use stadion_core::id::TicketId;
 use stadion_core::matchmaker::Pool;
 use stadion_core::mode::SkillWindow;
 use stadion_core::ticket::Ticket;
 use stadion_core::time::Timestamp;
-use tokio::time::Instant;
 
 use super::contest::{BUDGET, Scene, carry_out, ms_since, supply};
 use super::crowd::{Crowd, NOW, RING, mode, regions, window};

@@ -10,6 +10,7 @@ mod allowance;
 mod compiled;
 mod group;
 mod index;
+mod judged;
 mod near;
 mod roles;
 mod seats;

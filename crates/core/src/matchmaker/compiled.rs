@@ -160,13 +160,15 @@ impl Compiled {
         self.latencies.get(passed).map(|(after, _)| *after)
     }
 
+    /// Rules that look at who is in which team.
+    pub(super) fn asks_for_teams(&self) -> bool {
+        let rules = &self.rules;
+        rules.team_gap_max.is_some() || rules.win_chance_max.is_some() || rules.rule_set.is_some()
+    }
+
     /// Rules that look at more than skill, region and size of single players.
     pub(super) fn is_particular(&self) -> bool {
         let rules = &self.rules;
-        rules.roles.is_some()
-            || rules.avoid.is_some()
-            || rules.team_gap_max.is_some()
-            || rules.win_chance_max.is_some()
-            || !self.equal
+        rules.roles.is_some() || rules.avoid.is_some() || self.asks_for_teams() || !self.equal
     }
 }

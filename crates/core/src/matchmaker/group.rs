@@ -2,10 +2,19 @@
 
 use super::compiled::Compiled;
 use super::index::{Index, item};
-use super::near::{Around, CROWD_LOOK_MS, Limits};
+use super::judged::Judged;
+use super::near::{Around, CROWD_LOOK_MS, Limits, Near};
 use super::roles::RoleSeats;
 use super::seats;
+use super::slots::Slots;
 use super::teams::{self, Teams};
+use crate::ticket::Ticket;
+use crate::time::Timestamp;
+
+/// Tickets of each side that are considered at first: a match full, and some that do not fit.
+fn side_few(target: u32) -> usize {
+    target as usize + 8
+}
 
 /// Tickets of each side that are considered: four matches full, and some more for small modes.
 fn side_max(target: u32) -> usize {
@@ -75,8 +84,18 @@ impl<'a> Growing<'a> {
     fn tolerates(&self, slot: u32) -> bool {
         let slots = &self.index.slots;
         let cold = slots.cold(slot);
-        if !cold.particular && cold.wishes.is_none() {
+        if !cold.particular && cold.wishes.is_none() && self.index.rules.rules.rule_set.is_none() {
             return true;
+        }
+        if let Some(set) = &self.index.rules.rules.rule_set {
+            let members: Vec<&Ticket> = self
+                .members
+                .iter()
+                .map(|slot| slots.ticket(*slot))
+                .collect();
+            if !set.could_join(&members, &cold.ticket, Timestamp(self.now)) {
+                return false;
+            }
         }
         self.members.iter().all(|member| {
             let other = slots.cold(*member);
@@ -138,7 +157,7 @@ impl<'a> Growing<'a> {
 }
 
 /// The largest and then narrowest match around `anchor` on the shelf of `region`, or the first moment at which there may
-/// be one.
+/// be one. Its teams are not balanced yet, unless the rules ask how even they are.
 pub(super) fn around(
     index: &Index,
     around: &mut Around,
@@ -150,18 +169,36 @@ pub(super) fn around(
     let rules = &index.rules;
     let hot = index.slots.hot(anchor);
     let shelf = &index.shelves[index.shelf_index(index.slots.cold(anchor).partition, region)];
+    if shelf.players() < u64::from(rules.players_floor()) {
+        return Err(u64::MAX);
+    }
     let allowed = rules.allowance.after(now.saturating_sub(hot.since));
-    let limits = Limits {
+    let mut limits = Limits {
         reach: rules.allowance.widest(),
-        side_max: side_max(rules.target),
+        side_max: side_few(rules.target),
         narrowest_only: false,
         plan,
     };
+    // Most find their match among the nearest; the others look farther.
     around.collect(&index.slots, shelf, &item(hot, anchor), limits);
-    let players = |side: &[super::near::Near]| -> u32 {
-        let within = side
-            .iter()
-            .take_while(|near| (i64::from(near.skill) - i64::from(hot.skill)).abs() <= allowed);
+    if around.cut {
+        if let Ok(group) = grow(
+            index,
+            around,
+            (anchor, region),
+            Order::Nearest,
+            allowed,
+            now,
+        ) && group.players == rules.target
+        {
+            return Ok(group);
+        }
+        limits.side_max = side_max(rules.target);
+        around.collect(&index.slots, shelf, &item(hot, anchor), limits);
+    }
+    let players = |side: &[Near]| -> u32 {
+        let distance = |near: &Near| (i64::from(near.skill) - i64::from(hot.skill)).abs();
+        let within = side.iter().take_while(|near| distance(near) <= allowed);
         within.map(|near| index.slots.hot(near.slot).size).sum()
     };
     let mut best: Option<Group> = None;
@@ -169,7 +206,7 @@ pub(super) fn around(
     if hot.size + players(&around.low) + players(&around.high) >= rules.players_floor() {
         for order in [Order::Nearest, Order::Down, Order::Up] {
             let rank = |group: &Group| (group.players, -group.spread);
-            match grow(index, around, anchor, order, allowed, now) {
+            match grow(index, around, (anchor, region), order, allowed, now) {
                 Ok(found) => best = best.into_iter().chain([found]).max_by_key(rank),
                 Err(at) => aimed = aimed.min(at),
             }
@@ -205,7 +242,10 @@ fn later(index: &Index, around: &Around, anchor: u32, allowed: i64, now: u64) ->
             .min()
     });
     let crowd = (around.cut || around.crowded).then(|| now.saturating_add(CROWD_LOOK_MS));
-    [wider, settled, autofill, crowd]
+    // Rule sets change over time in ways of their own.
+    let rule_set = rules.rules.rule_set.is_some();
+    let expanded = rule_set.then(|| now.saturating_add(CROWD_LOOK_MS));
+    [wider, settled, autofill, crowd, expanded]
         .into_iter()
         .flatten()
         .min()
@@ -215,13 +255,12 @@ fn later(index: &Index, around: &Around, anchor: u32, allowed: i64, now: u64) ->
 fn grow(
     index: &Index,
     around: &Around,
-    anchor: u32,
+    (anchor, region): (u32, usize),
     order: Order,
     allowed: i64,
     now: u64,
 ) -> Result<Group, u64> {
     let rules = &index.rules;
-    let own = index.slots.hot(anchor).skill;
     let mut growing = Growing::new(index, anchor, now);
     if !growing.seat(anchor) {
         return Err(u64::MAX);
@@ -229,32 +268,13 @@ fn grow(
     // Parties that fitted the rules and not the seats that were left, for another try at the seating.
     let mut spare = Vec::new();
     let mut spare_players = 0;
-    let (mut low, mut high) = (around.low.iter().peekable(), around.high.iter().peekable());
-    // Twice a match is choice enough; without this, pairs would be collected for a hole that only a solo fills.
-    while !growing.is_full() && spare_players < 2 * rules.target {
-        let below = low
-            .peek()
-            .filter(|near| growing.spread_with(near.skill) <= allowed);
-        let above = high
-            .peek()
-            .filter(|near| growing.spread_with(near.skill) <= allowed);
-        let down = match (below, above) {
-            (None, None) => break,
-            (Some(_), None) => true,
-            (None, Some(_)) => false,
-            (Some(below), Some(above)) => match order {
-                Order::Down => true,
-                Order::Up => false,
-                Order::Nearest => {
-                    i64::from(own) - i64::from(below.skill)
-                        <= i64::from(above.skill) - i64::from(own)
-                }
-            },
-        };
-        let Some(near) = (if down { low.next() } else { high.next() }) else {
+    let candidates = in_order(index, around, anchor, order, allowed);
+    for near in &candidates {
+        // Twice a match is choice enough; without this, pairs would be collected for a hole that only a solo fills.
+        if growing.is_full() || spare_players >= 2 * rules.target {
             break;
-        };
-        if !growing.tolerates(near.slot) {
+        }
+        if growing.spread_with(near.skill) > allowed || !growing.tolerates(near.slot) {
             continue;
         }
         if !growing.seat(near.slot) {
@@ -273,12 +293,77 @@ fn grow(
             return Err(at);
         }
     }
+    if !rules.asks_for_teams() {
+        return Ok(group);
+    }
     teams::balance(&index.slots, rules, &mut group.teams, now);
+    if let Some(set) = &rules.rules.rule_set {
+        let others: Vec<u32> = candidates.iter().map(|near| near.slot).collect();
+        let judged = Judged {
+            index,
+            set,
+            region,
+            now,
+            anchor,
+        };
+        group = judged.repair(group, &others, allowed).ok_or(u64::MAX)?;
+    }
     if is_fair(index, rules, &group) {
         Ok(group)
     } else {
         Err(u64::MAX)
     }
+}
+
+/// Those around the anchor that its window allows, in the order in which they are tried.
+fn in_order<'a>(
+    index: &Index,
+    around: &'a Around,
+    anchor: u32,
+    order: Order,
+    allowed: i64,
+) -> Vec<&'a Near> {
+    let own = i64::from(index.slots.hot(anchor).skill);
+    let distance = |near: &Near| (i64::from(near.skill) - own).abs();
+    let low = around
+        .low
+        .iter()
+        .take_while(|near| distance(near) <= allowed);
+    let high = around
+        .high
+        .iter()
+        .take_while(|near| distance(near) <= allowed);
+    let mut all: Vec<&Near> = Vec::with_capacity(around.low.len() + around.high.len());
+    match order {
+        Order::Down => all.extend(low.chain(high)),
+        Order::Up => all.extend(high.chain(low)),
+        Order::Nearest => {
+            let (mut low, mut high) = (low.peekable(), high.peekable());
+            loop {
+                let down = match (low.peek(), high.peek()) {
+                    (None, None) => break,
+                    (Some(_), None) => true,
+                    (None, Some(_)) => false,
+                    (Some(below), Some(above)) => distance(below) <= distance(above),
+                };
+                all.extend(if down { low.next() } else { high.next() });
+            }
+        }
+    }
+    if let Some(set) = &index.rules.rules.rule_set
+        && set.sorts()
+    {
+        let ticket = index.slots.ticket(anchor);
+        let order = |a: &&Near, b: &&Near| {
+            set.order(
+                ticket,
+                index.slots.ticket(a.slot),
+                index.slots.ticket(b.slot),
+            )
+        };
+        all.sort_by(order);
+    }
+    all
 }
 
 /// A match below the target, if its oldest has waited long enough.
@@ -340,26 +425,25 @@ fn settle(growing: &mut Growing<'_>, spare: &[u32], allowed: i64) -> Option<Grou
 }
 
 fn finish(growing: &Growing<'_>, teams: Teams) -> Group {
-    let slots = &growing.index.slots;
-    let hots = || teams.iter().flatten().map(|slot| slots.hot(*slot));
-    let skills = || hots().map(|hot| i64::from(hot.skill));
-    let spread = skills().max().unwrap_or(0) - skills().min().unwrap_or(0);
-    let players = hots().map(|hot| hot.size).sum();
-    let oldest = hots().map(|hot| hot.created).min().unwrap_or(growing.now);
-    let eager = hots().map(|hot| hot.eager).sum::<u64>() / hots().count().max(1) as u64;
-    Group {
-        players,
-        spread,
-        oldest,
-        eager,
-        teams,
+    Group::of(&growing.index.slots, teams, growing.now)
+}
+
+impl Group {
+    pub(super) fn of(slots: &Slots, teams: Teams, now: u64) -> Self {
+        let hots = || teams.iter().flatten().map(|slot| slots.hot(*slot));
+        let skills = || hots().map(|hot| i64::from(hot.skill));
+        let began = hots().map(|hot| hot.eager).sum::<u64>();
+        Self {
+            players: hots().map(|hot| hot.size).sum(),
+            spread: skills().max().unwrap_or(0) - skills().min().unwrap_or(0),
+            oldest: hots().map(|hot| hot.created).min().unwrap_or(now),
+            eager: began / hots().count().max(1) as u64,
+            teams,
+        }
     }
 }
 
 fn is_fair(index: &Index, rules: &Compiled, group: &Group) -> bool {
-    if rules.rules.team_gap_max.is_none() && rules.rules.win_chance_max.is_none() {
-        return true;
-    }
     let fairness = teams::fairness(&index.slots, rules, &group.teams);
     rules
         .rules

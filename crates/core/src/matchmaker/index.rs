@@ -52,6 +52,9 @@ pub(super) struct Index {
     /// Partition, regions and whereabouts of who went away, or came to an older age, since the last plan.
     changed: Vec<(u32, u64, Hot)>,
     was_general: bool,
+    /// The newest ticket that ever came, and the newest of the last plan.
+    newest: (u64, u128),
+    newest_planned: (u64, u128),
 }
 
 impl Index {
@@ -74,6 +77,8 @@ impl Index {
             widening: BinaryHeap::new(),
             changed: Vec::new(),
             was_general: false,
+            newest: (0, 0),
+            newest_planned: (0, 0),
             regions,
         }
     }
@@ -126,6 +131,13 @@ impl Index {
         self.fresh.push(slot);
         *self.masks.entry(0).or_default() += 1;
         self.widen(slot, hot.created);
+        let age = (hot.since, hot.id);
+        self.newest = self.newest.max(age);
+        if age < self.newest_planned {
+            // It comes with an age, and is new to those who are newer.
+            let cold = self.slots.cold(slot);
+            self.changed.push((cold.partition, cold.mask, hot));
+        }
     }
 
     /// Notes who its players are; whoever is here twice is matched once at most.
@@ -300,6 +312,7 @@ impl Index {
                 self.refresh(slot);
             }
         }
+        self.newest_planned = self.newest;
         let general = self.is_general();
         if general != self.was_general {
             self.was_general = general;

@@ -77,7 +77,8 @@ impl RoleSeats {
     }
 
     /// Role of each player in the order of seating; `None` where any role was wanted.
-    pub(super) fn roles(&self) -> Vec<Option<usize>> {
+    #[cfg(test)]
+    fn roles(&self) -> Vec<Option<usize>> {
         let mut roles = vec![None; self.players.len()];
         for (seat, player) in self.taken.iter().enumerate() {
             if let Some(player) = player

@@ -57,7 +57,7 @@ pub(super) fn deal(slots: &Slots, rules: &Compiled, members: &[u32], players: u3
     sides.sort_by(|a, b| {
         b.strength
             .total_cmp(&a.strength)
-            .then_with(|| a.slot.cmp(&b.slot))
+            .then_with(|| slots.hot(a.slot).id.cmp(&slots.hot(b.slot).id))
     });
     let mut strength = vec![0.0_f64; teams];
     let mut dealt = vec![Vec::new(); teams];

@@ -8,10 +8,15 @@ use super::near::{self, Around, Limits};
 use super::teams::{self, Teams};
 use super::{Budget, Plan};
 use crate::id::{Region, TicketId};
+use crate::limits::REGIONS_MAX;
 use crate::matches::{MatchPlan, Quality};
 use crate::mode::GameMode;
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
+
+/// Rounds in which all who lost a member offer again before the best is chosen. After them, each takes what it finds:
+/// looking at thousands again and again would cost more than it improves.
+const ROUNDS: u32 = 3;
 
 /// Points of skill that a millisecond of latency is worth when one region is compared with another.
 const POINTS_PER_MS: f64 = 0.25;
@@ -154,7 +159,13 @@ impl<'a> Tick<'a> {
         let mask = self.index.slots.cold(slot).mask & named;
         let mut best: Option<Offer> = None;
         let mut later = u64::MAX;
-        for region in bits(mask) {
+        for region in self.regions_of(slot, mask) {
+            let enough = |best: &Offer| {
+                best.players == self.index.rules.target && supplied >> best.region & 1 == 1
+            };
+            if self.general && best.as_ref().is_some_and(enough) {
+                break;
+            }
             let found = if self.general {
                 group::around(
                     self.index,
@@ -182,6 +193,21 @@ impl<'a> Tick<'a> {
             }
         }
         best.map_or(Look::Later(later), Look::Offer)
+    }
+
+    /// The regions in `mask`; where groups are dear to find, the nearest first.
+    fn regions_of(&self, slot: u32, mask: u64) -> impl Iterator<Item = usize> + use<> {
+        let mut regions = [0_u8; REGIONS_MAX];
+        let mut count = 0;
+        for (at, region) in bits(mask).enumerate() {
+            regions[at] = u8::try_from(region).unwrap_or(u8::MAX);
+            count = at + 1;
+        }
+        if self.general {
+            let reaches = &self.index.slots.cold(slot).reaches;
+            regions[..count].sort_by_key(|region| reaches[usize::from(*region)].choice);
+        }
+        regions.into_iter().take(count).map(usize::from)
     }
 
     fn window(&mut self, slot: u32, region: usize) -> Result<near::Window, u64> {
@@ -236,7 +262,9 @@ impl<'a> Tick<'a> {
         let servers: usize = free.servers.iter().map(|servers| *servers as usize).sum();
         self.scarce = servers < offers.len();
         let mut stuck = Vec::new();
+        let mut round = 0;
         while !offers.is_empty() {
+            round += 1;
             offers.sort_unstable_by_key(|offer| {
                 (
                     self.rank(offer),
@@ -255,12 +283,10 @@ impl<'a> Tick<'a> {
                     stuck.push(slot);
                 } else if free.supplied >> offer.region & 1 == 0 {
                     losers.push(slot);
-                } else if let Some(teams) = self.teams(&offer) {
-                    if plan.matches.len() < budget.matches_max {
-                        self.place(&teams, offer.region, free, plan);
-                    } else {
-                        plan.carry_over = true;
-                        stuck.push(slot);
+                } else if self.is_whole(&offer) {
+                    self.accept_one(&offer, free, budget, plan, &mut stuck);
+                    if !self.is_taken(slot) && !plan.carry_over {
+                        losers.push(slot);
                     }
                 } else {
                     losers.push(slot);
@@ -277,14 +303,44 @@ impl<'a> Tick<'a> {
                 }
                 match self.look(slot, free.supplied, free.named) {
                     Look::Later(at) => self.index.postpone(slot, at),
-                    Look::Offer(offer) if free.supplied >> offer.region & 1 == 1 => {
-                        offers.push(offer)
+                    Look::Offer(offer) if free.supplied >> offer.region & 1 == 0 => {
+                        stuck.push(slot);
                     }
-                    Look::Offer(_) => stuck.push(slot),
+                    Look::Offer(offer) if round < ROUNDS => offers.push(offer),
+                    Look::Offer(offer) => {
+                        self.accept_one(&offer, free, budget, plan, &mut stuck);
+                        if !self.is_taken(slot) && !plan.carry_over {
+                            stuck.push(slot);
+                        }
+                    }
                 }
             }
         }
         stuck
+    }
+
+    /// Whether it can still be what it was, as far as can be seen at once.
+    fn is_whole(&self, offer: &Offer) -> bool {
+        !offer.ends.iter().any(|slot| self.is_taken(*slot))
+    }
+
+    fn accept_one(
+        &mut self,
+        offer: &Offer,
+        free: &mut Free,
+        budget: Budget,
+        plan: &mut Plan,
+        stuck: &mut Vec<u32>,
+    ) {
+        let Some(teams) = self.teams(offer) else {
+            return;
+        };
+        if plan.matches.len() < budget.matches_max {
+            self.place(&teams, offer.region, free, plan);
+        } else {
+            plan.carry_over = true;
+            stuck.push(offer.slot);
+        }
     }
 
     fn is_taken(&self, slot: u32) -> bool {
@@ -301,7 +357,12 @@ impl<'a> Tick<'a> {
     }
 
     fn place(&mut self, teams: &Teams, region: usize, free: &mut Free, plan: &mut Plan) {
-        let region = self.best_region(teams, free.supplied).unwrap_or(region);
+        let region = if self.index.rules.rules.rule_set.is_some() {
+            // Its rules have been asked about this one.
+            region
+        } else {
+            self.best_region(teams, free.supplied).unwrap_or(region)
+        };
         free.servers[region] -= 1;
         if free.servers[region] == 0 {
             free.supplied &= !(1 << region);
@@ -340,12 +401,13 @@ impl<'a> Tick<'a> {
     fn teams(&mut self, offer: &Offer) -> Option<Teams> {
         if let Some(group) = &offer.group {
             let mut members = group.teams.iter().flatten();
-            return members
-                .all(|slot| !self.is_taken(*slot))
-                .then(|| group.teams.clone());
-        }
-        if offer.ends.iter().any(|slot| self.is_taken(*slot)) {
-            return None;
+            return members.all(|slot| !self.is_taken(*slot)).then(|| {
+                let mut teams = group.teams.clone();
+                if !self.index.rules.asks_for_teams() {
+                    teams::balance(&self.index.slots, &self.index.rules, &mut teams, self.now);
+                }
+                teams
+            });
         }
         let window = self.window(offer.slot, offer.region).ok()?;
         let ends = self.around.ends(&window, offer.slot);
