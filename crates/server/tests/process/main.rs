@@ -8,4 +8,5 @@ mod crash;
 mod crowd;
 mod disk;
 mod life;
+mod ready;
 mod stand;

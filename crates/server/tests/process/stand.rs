@@ -5,6 +5,7 @@ use std::io::{self, PipeReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty};
@@ -17,6 +18,7 @@ use hyper_util::rt::TokioExecutor;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::de::DeserializeOwned;
+use stadion_arena::bot::TokenIssuer;
 use stadion_client::Client;
 use stadion_core::id::ServerName;
 use stadion_core::time::Clock as _;
@@ -25,6 +27,7 @@ use stadion_server::keys::{ServerKeys, development_token};
 use stadion_server::operator::wire::{
     MatchInfo, Matches, ServerInfo, Servers, TicketInfo, Tickets,
 };
+use stadion_server::report::Report;
 use stadion_testkit::wait::wait_until;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -264,6 +267,14 @@ impl Stand {
         self.client.with_token(&token).unwrap()
     }
 
+    /// Makes tokens for the arena's bots.
+    pub(crate) fn token_issuer(&self) -> TokenIssuer {
+        let secret = self.secret("player-secret");
+        Arc::new(move |ids| {
+            development_token(&secret, &ids[0], &ids[1..], SystemClock.now(), 3_600)
+        })
+    }
+
     /// A game server, as Stadion knows it.
     pub(crate) fn server(&self, name: &str) -> Client {
         let keys = ServerKeys::new(&self.secret("server-secret"));
@@ -292,6 +303,11 @@ impl Stand {
         let (status, body) = self.call(Method::GET, path).await.unwrap();
         assert_eq!(status, StatusCode::OK, "{path}");
         serde_json::from_slice(&body).unwrap()
+    }
+
+    /// The report.
+    pub(crate) async fn report(&self) -> Report {
+        self.get("/v1/report").await
     }
 
     /// The game servers.
