@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::GameMode;
 use crate::limits::{ATTRIBUTE_BYTES_MAX, ATTRIBUTES_MAX, LATENCY_MAX_MS};
-use crate::rules::{HardStopAction, RoleRule, Rules};
+use crate::rules::{HardStopAction, RoleRule, Rules, SkillStep};
 
 /// A ready check lasts at least this long, milliseconds; `FlexMatch`'s bounds are 1 s and 600 s.
 pub const ACCEPTANCE_MS_MIN: u64 = 1_000;
@@ -21,6 +21,7 @@ fn wrong(field: &str, why: impl std::fmt::Display) -> Checked {
 pub(super) fn check(mode: &GameMode) -> Checked {
     sizes(mode)?;
     skill(mode)?;
+    aims(&mode.rules)?;
     latency(mode)?;
     teams_against_each_other(mode)?;
     attributes(&mode.rules)?;
@@ -132,19 +133,39 @@ fn later(field: &str, after_ms: u64, before_ms: u64) -> Checked {
     wrong(&format!("{field}.after_ms"), why)
 }
 
-fn skill(mode: &GameMode) -> Checked {
-    let skill = &mode.skill;
+fn aims(rules: &Rules) -> Checked {
     let good = |value: f64| value.is_finite() && value >= 0.0;
-    if !good(skill.initial) || !good(skill.growth_per_second) || !good(skill.max) {
+    if let Some(players) = &rules.population {
+        if !players.mean.is_finite() || !good(players.deviation) || players.deviation == 0.0 {
+            let why = "the mean must be finite, and the deviation above 0";
+            return wrong("population.deviation", why);
+        }
+        if !good(players.head_start_ms) {
+            let why = "must be finite and not negative";
+            return wrong("population.head_start_ms", why);
+        }
+    }
+    let Some(aim) = &rules.aim else {
+        if !rules.aim_steps.is_empty() {
+            return wrong("aim_steps", "need `aim`, which they widen");
+        }
+        return Ok(());
+    };
+    if !good(aim.initial) || !good(aim.growth_per_second) || !good(aim.max) {
         let why = "initial, growth_per_second and max must be finite and not negative";
-        return wrong("skill", why);
+        return wrong("aim", why);
     }
-    if skill.max < skill.initial {
-        return wrong("skill.max", "must not be below skill.initial");
+    if aim.max < aim.initial {
+        return wrong("aim.max", "must not be below aim.initial");
     }
-    let mut before = (0, skill.initial);
-    for (i, step) in mode.rules.skill_steps.iter().enumerate() {
-        let field = format!("skill_steps[{i}]");
+    widening("aim_steps", &rules.aim_steps, aim.initial)
+}
+
+/// Steps come later and later, and each is wider than the one before.
+fn widening(list: &str, steps: &[SkillStep], initial: f64) -> Checked {
+    let mut before = (0, initial);
+    for (i, step) in steps.iter().enumerate() {
+        let field = format!("{list}[{i}]");
         if i > 0 {
             later(&field, step.after_ms, before.0)?;
         }
@@ -158,6 +179,20 @@ fn skill(mode: &GameMode) -> Checked {
         }
         before = (step.after_ms, step.spread_max);
     }
+    Ok(())
+}
+
+fn skill(mode: &GameMode) -> Checked {
+    let skill = &mode.skill;
+    let good = |value: f64| value.is_finite() && value >= 0.0;
+    if !good(skill.initial) || !good(skill.growth_per_second) || !good(skill.max) {
+        let why = "initial, growth_per_second and max must be finite and not negative";
+        return wrong("skill", why);
+    }
+    if skill.max < skill.initial {
+        return wrong("skill.max", "must not be below skill.initial");
+    }
+    widening("skill_steps", &mode.rules.skill_steps, skill.initial)?;
     if !good(mode.rules.uncertainty_ms_per_point) {
         let why = "must be finite and not negative";
         return wrong("uncertainty_ms_per_point", why);

@@ -9,8 +9,8 @@ use stadion_core::flexmatch::{RULE_SET_CHARACTERS_MAX, RuleSet, SKILL_ATTRIBUTE}
 use stadion_core::id::GameModeName;
 use stadion_core::mode::{self, GameMode, SkillWindow};
 use stadion_core::rules::{
-    AcceptanceRule, Aggregate, Backfill, HardStop, HardStopAction, LatencyStep, RegionBy, RoleRule,
-    Rules, SizeStep, SkillStep, TeamRule,
+    AcceptanceRule, Aggregate, Backfill, HardStop, HardStopAction, LatencyStep, Population,
+    RegionBy, RoleRule, Rules, SizeStep, SkillStep, TeamRule,
 };
 
 use super::Checker;
@@ -244,6 +244,20 @@ fn more_rules(rules: &mut Rules, written: &written::GameMode) -> Result<(), Stri
         Some(written::RegionBy::Mean) => RegionBy::Mean,
         None | Some(written::RegionBy::Worst) => RegionBy::Worst,
     };
+    rules.aim = written.aim.as_ref().map(|aim| SkillWindow {
+        initial: aim.initial,
+        growth_per_second: aim.growth_per_second,
+        max: aim.max,
+    });
+    rules.aim_steps = steps(&written.aim_steps, |step| SkillStep {
+        after_ms: step.after_ms,
+        spread_max: step.spread_max,
+    });
+    rules.population = written.population.as_ref().map(|players| Population {
+        mean: players.mean,
+        deviation: players.deviation,
+        head_start_ms: players.head_start_ms,
+    });
     rules.uncertainty_ms_per_point = written.uncertainty_ms_per_point.unwrap_or(0.0);
     rules.win_chance_max = written.win_chance_max;
     if let Some(deviation) = written.performance_deviation {

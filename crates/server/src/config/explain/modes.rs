@@ -1,8 +1,8 @@
 //! The rules of a game mode in plain words.
 
 use stadion_core::limits::{LATENCY_MAX_MS, SKILL_MAX};
-use stadion_core::mode::GameMode;
-use stadion_core::rules::{Aggregate, Backfill, HardStopAction, RegionBy, Rules};
+use stadion_core::mode::{GameMode, SkillWindow};
+use stadion_core::rules::{Aggregate, Backfill, HardStopAction, RegionBy, Rules, SkillStep};
 
 /// What is wanted at once, what is enough later, and what ends the wait, a sentence each.
 pub(super) fn lines(mode: &GameMode) -> Vec<String> {
@@ -106,17 +106,7 @@ fn latency(mode: &GameMode) -> String {
 }
 
 fn skill(mode: &GameMode) -> String {
-    let window = &mode.skill;
-    let first = if window.growth_per_second > 0.0 && window.max > window.initial {
-        format!(
-            "{} at once, growing by {:.4} a second to {}",
-            window.initial, window.growth_per_second, window.max
-        )
-    } else {
-        window.initial.to_string()
-    };
-    let wider = mode.rules.skill_steps.iter();
-    let windows = steps(first, wider.map(|step| (step.after_ms, step.spread_max)));
+    let windows = widening(&mode.skill, &mode.rules.skill_steps);
     let party = match mode.rules.party_skill {
         Aggregate::Mean => "mean",
         Aggregate::Min => "lowest",
@@ -126,7 +116,32 @@ fn skill(mode: &GameMode) -> String {
     format!("skills are within {windows}; of a party the {party} counts")
 }
 
+fn widening(window: &SkillWindow, later: &[SkillStep]) -> String {
+    let first = if window.growth_per_second > 0.0 && window.max > window.initial {
+        format!(
+            "{} at once, growing by {:.4} a second to {}",
+            window.initial, window.growth_per_second, window.max
+        )
+    } else {
+        window.initial.to_string()
+    };
+    let later = later.iter();
+    steps(first, later.map(|step| (step.after_ms, step.spread_max)))
+}
+
 fn fairness(rules: &Rules, out: &mut Vec<String>) {
+    if let Some(aim) = &rules.aim {
+        let aims = widening(aim, &rules.aim_steps);
+        out.push(format!(
+            "a match within {aims} is made by the waiting of its oldest, a wider one later"
+        ));
+    }
+    if let Some(players) = &rules.population {
+        out.push(format!(
+            "aims widen {} ms sooner one deviation ({}) from a skill of {}, and more the rarer a skill is",
+            players.head_start_ms, players.deviation, players.mean
+        ));
+    }
     if rules.uncertainty_ms_per_point > 0.0 {
         out.push(format!(
             "each point of a skill's uncertainty counts as {} ms of waiting",

@@ -60,6 +60,9 @@ fn everything_that_a_mode_can_say_is_understood() {
     assert_eq!((ranked.latency_max_ms, rules.latency[0].max_ms), (80, 120));
     assert_eq!(rules.region_by, RegionBy::Worst);
     assert!((rules.skill_steps[0].spread_max - 500.0).abs() < f64::EPSILON);
+    assert!((rules.aim.unwrap().max - 300.0).abs() < f64::EPSILON);
+    assert_eq!(rules.aim_steps[0].after_ms, 60_000);
+    assert!((rules.population.unwrap().deviation - 350.0).abs() < f64::EPSILON);
     assert_eq!(rules.party_skill, Aggregate::Mean);
     assert_eq!(
         (rules.team_gap_max, rules.win_chance_max),
@@ -80,6 +83,8 @@ fn everything_that_a_mode_can_say_is_understood() {
         "               6 players are enough after 60 s\n",
         "nobody plays with more than 80 ms, 120 ms after 20 s; the best region is best for the worst-placed player",
         "skills are within 100 at once, growing by 5.0000 a second to 400, 500 after 45 s; of a party the mean counts",
+        "a match within 50 at once, growing by 4.0000 a second to 300, 500 after 60 s is made by the waiting of its oldest",
+        "aims widen 4000 ms sooner one deviation (350) from a skill of 1500",
         "the stronger team wins 55.0 % of the time at most",
         "every full team has 3 fighter, 1 healer, 1 tank, by the players' roles; any role after 30 s",
         "every player says yes within 20 s before a server is taken",
@@ -99,6 +104,21 @@ fn nothing_said_is_no_rule() {
 
 /// A key of the example, what is written instead, and what is said about it.
 const CHANGES: &[(&str, &str, &str)] = &[
+    (
+        "      initial: 50",
+        "      initial: 350",
+        "aim.max: must not be below aim.initial",
+    ),
+    (
+        "        spread_max: 500\n    population",
+        "        spread_max: 40\n    population",
+        "aim_steps[0].spread_max: is 40, must be wider than the 50 before",
+    ),
+    (
+        "deviation: 350",
+        "deviation: 0",
+        "population.deviation: the mean must be finite, and the deviation above 0",
+    ),
     (
         "players_target: 10",
         "players_target: 11",

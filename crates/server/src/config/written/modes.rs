@@ -56,6 +56,16 @@ pub struct GameMode {
     /// Wider skill windows after longer waiting, in order, beside the steady widening of `skill`; the wider counts.
     #[serde(default)]
     pub skill_steps: Option<Vec<SkillStep>>,
+    /// Spread of skill that a match should have for the waiting of its oldest ticket: a wider one that everybody would
+    /// allow is not made yet, because somebody nearer may come. Left out: what is allowed is made at once.
+    #[serde(default)]
+    pub aim: Option<Aim>,
+    /// Wider aims after longer waiting, in order, beside the steady widening of `aim`; the wider counts.
+    #[serde(default)]
+    pub aim_steps: Option<Vec<SkillStep>>,
+    /// How skill is spread over the players: the rarer a skill, the sooner its aim widens. Left out: all are alike.
+    #[serde(default)]
+    pub population: Option<Population>,
     /// How the skills of a party become one; left out: `mean`.
     #[serde(default)]
     pub party_skill: Option<PartySkill>,
@@ -108,6 +118,35 @@ pub struct Skill {
     /// Never wider; left out: 1000.
     #[schemars(range(min = 0.0))]
     pub max: Option<f64>,
+}
+
+/// The spread of skill that is aimed at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Aim {
+    /// Spread that is good enough at once.
+    #[schemars(range(min = 0.0))]
+    pub initial: f64,
+    /// Widening per second of waiting.
+    #[schemars(range(min = 0.0))]
+    pub growth_per_second: f64,
+    /// Never wider.
+    #[schemars(range(min = 0.0))]
+    pub max: f64,
+}
+
+/// How skill is spread over the players of a game mode, about normally.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Population {
+    /// Mean skill.
+    pub mean: f64,
+    /// Standard deviation of skill.
+    pub deviation: f64,
+    /// Waiting that a ticket one deviation from the mean is ahead of others, milliseconds; it grows with the square of
+    /// the distance.
+    #[schemars(range(min = 0.0))]
+    pub head_start_ms: f64,
 }
 
 /// One of several different teams.
