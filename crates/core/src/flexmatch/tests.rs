@@ -8,6 +8,7 @@ mod invariants;
 mod kinds;
 mod large;
 mod modes;
+mod planned;
 mod relaxed;
 
 /// Tickets of one to several players, with numbers for names.

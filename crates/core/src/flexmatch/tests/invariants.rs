@@ -39,7 +39,7 @@ fn like() -> impl Strategy<Value = Like> {
         })
 }
 
-fn party() -> impl Strategy<Value = (u64, Vec<Like>)> {
+pub(super) fn party() -> impl Strategy<Value = (u64, Vec<Like>)> {
     (0_u64..40, proptest::collection::vec(like(), 1..4))
 }
 
