@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use stadion_core::id::MatchId;
 use stadion_core::matches::{Match, MatchState};
 use stadion_core::matchmaker::Budget;
 use stadion_core::mode::GameMode;
 use stadion_core::rules::{AcceptanceRule, Rules};
 use stadion_core::state::{Fence, Filter, State};
-use stadion_core::ticket::{CancelReason, Ticket, TicketState};
+use stadion_core::ticket::{CancelReason, NewTicket, Ticket, TicketState};
 use stadion_core::time::{Clock, Timestamp};
 use stadion_server::clock::SystemEntropy;
 use stadion_server::director::Director;
@@ -59,6 +60,14 @@ fn mode() -> GameMode {
     }
 }
 
+/// Without a ready check.
+fn other_mode() -> GameMode {
+    GameMode {
+        name: build::mode_name("other"),
+        ..build::mode()
+    }
+}
+
 impl Running {
     async fn open(dir: &Path, clock: &Arc<ManualClock>) -> Self {
         let (state, _) = EmbeddedState::open(dir, Options::default()).unwrap();
@@ -82,7 +91,8 @@ impl Running {
             metrics.clone(),
             5_000,
         ));
-        let waits = Arc::new(WaitTimes::new(&[mode()], &regions, metrics.clone()));
+        let modes = [mode(), other_mode()];
+        let waits = Arc::new(WaitTimes::new(&modes, &regions, metrics.clone()));
         let parts = Parts {
             state: self.state.clone(),
             fleet: fleet.clone(),
@@ -99,9 +109,10 @@ impl Running {
         };
         let (held, lease) = watch::channel(Some(self.fence));
         let checks = acceptance::run(parts.clone(), lease.clone(), self.stop.clone());
-        let maker = matchmaking::run(parts, mode(), lease, self.stop.clone());
+        let makers = modes
+            .map(|mode| matchmaking::run(parts.clone(), mode, lease.clone(), self.stop.clone()));
         self.loops.push(tokio::spawn(async move {
-            tokio::join!(checks, maker);
+            tokio::join!(checks, join_all(makers));
             drop(held);
         }));
     }
@@ -317,4 +328,48 @@ async fn nobody_is_asked_while_the_last_server_waits_for_others() {
         let ticket = scene.ticket(name).await;
         assert_eq!((ticket.state.as_str(), ticket.requeues), ("searching", 0));
     }
+}
+
+/// Whoever is asked in one game mode searches in another one for now, and must not keep the others there from playing.
+#[tokio::test]
+async fn i1_a_player_who_is_asked_does_not_hold_up_another_game_mode() {
+    let scene = Scene::new(3).await;
+    let now = scene.clock.now();
+    let elsewhere = |player: &str| NewTicket {
+        game_mode: other_mode().name,
+        ..new_ticket(&[player], now)
+    };
+    let create = |new| async {
+        let created = scene.state().create_ticket(new, now).await;
+        created.unwrap().ticket
+    };
+    let busy = create(elsewhere("ann")).await;
+    scene.queue("ann").await;
+    scene.queue("bob").await;
+    let asked = wait_until("the question", async || {
+        let open = scene.state().open_matches().await.unwrap();
+        open.first().map(|game| game.id)
+    })
+    .await;
+    // She is the oldest there: without the pause both would be matched with her, and never with each other.
+    let cid = create(elsewhere("cid")).await;
+    let dan = create(elsewhere("dan")).await;
+    for id in [cid.id, dan.id] {
+        wait_until("the others play", async || {
+            let ticket = scene.state().ticket(id).await.unwrap();
+            (ticket.state.as_str() == "completed").then_some(())
+        })
+        .await;
+    }
+    let state = async || scene.state().ticket(busy.id).await.unwrap().state.clone();
+    assert_eq!(state().await, TicketState::Searching);
+    for player in ["ann", "bob"] {
+        let player = player_id(player);
+        let yes = scene.state().respond(asked, &player, true, now);
+        yes.await.unwrap();
+    }
+    scene.live(asked).await;
+    let reason = CancelReason::MatchedElsewhere;
+    assert_eq!(state().await, TicketState::Cancelled { reason });
+    scene.state().check_invariants().unwrap();
 }

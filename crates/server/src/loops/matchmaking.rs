@@ -1,12 +1,11 @@
 //! The matchmaking loop of one game mode: keeps the planner's pool true, plans, and hands plans to the director.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use parking_lot::Mutex;
 use stadion_core::fleet::{Fleet, GameServerState};
 use stadion_core::id::{Region, TicketId};
 use stadion_core::matches::MatchPlan;
@@ -28,6 +27,11 @@ use super::scaling::Demand;
 use crate::director::{Director, Outcome};
 use crate::metrics::Metrics;
 
+mod under_way;
+
+pub(super) use under_way::Reserved;
+pub use under_way::UnderWay;
+
 /// Matches of one game mode that may be on their way to a server at once: at 5 ms for a placement this is over
 /// 10,000 matches a second, and a stuck fleet holds back this many only.
 pub(super) const PLACEMENTS_MAX: usize = 64;
@@ -40,50 +44,11 @@ pub(super) const RESTART_PAUSE: Duration = Duration::from_millis(250);
 const MOVE_PERIOD_MS: u64 = 1_000;
 /// Tickets that one look moves: their commits are one group.
 const MOVES_MAX: usize = 1_024;
+/// A searching ticket that could not be committed has a player in a match of another game mode, which may be in its
+/// ready check: for this long the others are matched without it, or they would be matched with it and no one else.
+const STALE_PAUSE: Duration = Duration::from_secs(1);
 /// Below this many tickets a plan costs less than moving the pool to another thread and back.
 const INLINE_TICKETS_MAX: usize = 1_000;
-
-/// Placements under way in each region, over all game modes: servers that will be gone in a moment.
-#[derive(Debug, Default)]
-pub struct UnderWay(Mutex<HashMap<Region, u32>>);
-
-impl UnderWay {
-    fn change(&self, region: &Region, up: bool) {
-        let mut regions = self.0.lock();
-        let count = regions.entry(region.clone()).or_default();
-        *count = if up {
-            count.saturating_add(1)
-        } else {
-            count.saturating_sub(1)
-        };
-    }
-
-    fn of(&self, region: &Region) -> u32 {
-        self.0.lock().get(region).copied().unwrap_or(0)
-    }
-}
-
-/// A server of a region that will be gone in a moment, or given back to the planner by dropping this.
-pub(super) struct Reserved {
-    under_way: Arc<UnderWay>,
-    region: Region,
-}
-
-impl Reserved {
-    pub(super) fn new(under_way: &Arc<UnderWay>, region: &Region) -> Self {
-        under_way.change(region, true);
-        Self {
-            under_way: under_way.clone(),
-            region: region.clone(),
-        }
-    }
-}
-
-impl Drop for Reserved {
-    fn drop(&mut self) {
-        self.under_way.change(&self.region, false);
-    }
-}
 
 /// What every game mode's matchmaker works with.
 #[derive(Clone)]
@@ -135,6 +100,8 @@ struct Matchmaker {
     /// No question is answered before, so that planning has its time.
     answer_at: Instant,
     under_way: usize,
+    /// Tickets that are left out, and until when.
+    aside: VecDeque<(Instant, TicketId)>,
     scribe: Scribe,
     finished_tx: mpsc::Sender<Finished>,
     placements: TaskTracker,
@@ -190,6 +157,7 @@ async fn term(
         supplied: None,
         answer_at: Instant::now(),
         under_way: 0,
+        aside: VecDeque::new(),
         scribe: Scribe::new(parts.decisions.clone()),
         finished_tx,
         placements,
@@ -199,6 +167,7 @@ async fn term(
     maker.reload().await?;
     loop {
         let pause = maker.parts.interval.max(maker.plan_took * PLANNING_PAUSE);
+        let again = maker.aside.front().copied();
         tokio::select! {
             change = changes.next() => match change {
                 Some(Change::Ticket(ticket)) => maker.saw(&ticket),
@@ -214,6 +183,12 @@ async fn term(
             }
             () = tokio::time::sleep_until(maker.planned_at + pause), if !maker.pool.is_empty() => {
                 maker.tick(fence).await?;
+            }
+            () = tokio::time::sleep_until(again.map_or(maker.planned_at, |(at, _)| at)), if again.is_some() => {
+                maker.aside.pop_front();
+                if let Some((_, id)) = again {
+                    maker.look_again(id).await;
+                }
             }
             Some(question) = next_question(&mut questions, maker.answer_at) => {
                 maker.answer(question).await?;
@@ -273,6 +248,12 @@ impl Matchmaker {
         self.parts.metrics.queue(&self.mode.name, self.pool.len());
     }
 
+    async fn look_again(&mut self, id: TicketId) {
+        if let Ok(ticket) = self.parts.state.ticket(id).await {
+            self.saw(&ticket);
+        }
+    }
+
     fn forget(&mut self, id: TicketId) {
         if self.pool.remove(id).is_some() {
             self.scribe.remove(&self.mode.name, id);
@@ -295,8 +276,11 @@ impl Matchmaker {
             // Those of its tickets that search are planned again; an abandoned match's come back as changes.
             Outcome::Stale(_) | Outcome::Pending => {
                 for ticket in finished.tickets {
-                    if let Ok(ticket) = self.parts.state.ticket(ticket.id).await {
-                        self.saw(&ticket);
+                    if finished.outcome == Outcome::Stale(ticket.id) {
+                        let again_at = Instant::now() + STALE_PAUSE;
+                        self.aside.push_back((again_at, ticket.id));
+                    } else {
+                        self.look_again(ticket.id).await;
                     }
                 }
             }
