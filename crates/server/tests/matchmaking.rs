@@ -1,5 +1,5 @@
 //! The matchmaking loop over a real store and a fleet in memory: what it answers, and what it writes down.
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![cfg(test)]
 
 use std::path::Path;
 use std::sync::Arc;
