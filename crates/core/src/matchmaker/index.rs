@@ -121,6 +121,7 @@ impl Index {
             partition,
             due: FRESH,
             serial: 0,
+            stuck: false,
             contested: false,
             particular,
             wishes,

@@ -68,6 +68,8 @@ pub(super) struct Cold {
     pub(super) due: u64,
     /// Counts the tickets that were in this slot.
     pub(super) serial: u32,
+    /// It could have played at the last plan, but for a server.
+    pub(super) stuck: bool,
     /// A player of it is in another ticket of the pool.
     pub(super) contested: bool,
     /// It is more than a single player without special wishes.

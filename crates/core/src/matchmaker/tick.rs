@@ -14,6 +14,9 @@ use crate::mode::GameMode;
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
 
+/// Matches that are counted as waiting for a server, at most: fleets grow by far fewer at once.
+const UNPLACED_MAX: usize = 256;
+
 /// Rounds in which all who lost a member offer again before the best is chosen. After them, each takes what it finds:
 /// looking at thousands again and again would cost more than it improves.
 const ROUNDS: u32 = 3;
@@ -121,11 +124,16 @@ impl<'a> Tick<'a> {
 
     /// Plans matches of those who are `due`, where servers are free; what cannot be placed stays due.
     pub(super) fn run(&mut self, due: Vec<u32>, free: &mut Free, budget: Budget, plan: &mut Plan) {
+        let (due, hopeless): (Vec<u32>, Vec<u32>) = due.into_iter().partition(|slot| {
+            let cold = self.index.slots.cold(*slot);
+            !cold.stuck || cold.mask & free.supplied != 0
+        });
         let offers = self.offers(due, free);
         let (servable, stuck): (Vec<Offer>, Vec<Offer>) = offers
             .into_iter()
             .partition(|offer| free.supplied >> offer.region & 1 == 1);
         let mut stuck: Vec<u32> = stuck.into_iter().map(|offer| offer.slot).collect();
+        stuck.extend(hopeless);
         for left in self.accept(servable, free, budget, plan) {
             stuck.push(left);
         }
@@ -146,6 +154,7 @@ impl<'a> Tick<'a> {
         });
         let mut offers = Vec::new();
         for slot in due {
+            self.index.slots.cold_mut(slot).stuck = false;
             match self.look(slot, free.supplied, free.named) {
                 Look::Offer(offer) => offers.push(offer),
                 Look::Later(at) => self.index.postpone(slot, at),
@@ -490,7 +499,7 @@ impl<'a> Tick<'a> {
         let mut matches = 0;
         let mut unplaced: BTreeMap<Region, u32> = BTreeMap::new();
         for slot in &stuck {
-            if matches >= budget.matches_max {
+            if matches >= budget.matches_max.min(UNPLACED_MAX) {
                 break;
             }
             if self.index.slots.hot(*slot).taken == self.number {
@@ -514,6 +523,7 @@ impl<'a> Tick<'a> {
             }
         }
         for slot in stuck {
+            self.index.slots.cold_mut(slot).stuck = true;
             self.index.refresh(slot);
         }
         plan.unplaced = unplaced;
