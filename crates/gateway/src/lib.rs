@@ -25,4 +25,4 @@ pub use join_token::{JoinClaims, JoinTokenError, JoinTokens};
 pub use limits::Limits;
 pub use observer::{GatewayObserver, NoObserver};
 pub use openapi::openapi;
-pub use outlook::{Outlook, OutlookError, Outlooks, outlook};
+pub use outlook::{Audience, Outlook, OutlookError, Outlooks, outlook};

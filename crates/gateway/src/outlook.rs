@@ -41,6 +41,15 @@ pub trait Outlooks: Send + Sync + 'static {
     async fn outlook(&self, ticket: &Ticket) -> Result<Outlook, OutlookError>;
 }
 
+/// Whom an outlook is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// The ticket's players.
+    Players,
+    /// The studio's backend and operators, who may know who avoids whom.
+    Studio,
+}
+
 /// The outlook of `ticket` as it travels. Only of one that searches there is more than its state.
 ///
 /// # Errors
@@ -48,6 +57,7 @@ pub trait Outlooks: Send + Sync + 'static {
 pub async fn outlook(
     outlooks: &dyn Outlooks,
     ticket: &Ticket,
+    audience: Audience,
     now: Timestamp,
 ) -> Result<wire::Outlook, OutlookError> {
     let known = if ticket.state == TicketState::Searching {
@@ -55,6 +65,10 @@ pub async fn outlook(
     } else {
         Outlook::default()
     };
+    let why = known.explanation.map(|why| match audience {
+        Audience::Players => why.for_players(),
+        Audience::Studio => why,
+    });
     Ok(wire::Outlook {
         ticket_id: ticket.id.to_string(),
         state: convert::ticket_state(&ticket.state).0,
@@ -64,7 +78,7 @@ pub async fn outlook(
             p90_ms: estimate.p90_ms,
             samples: estimate.samples,
         }),
-        explanation: known.explanation.as_ref().map(explanation),
+        explanation: why.as_ref().map(explanation),
     })
 }
 

@@ -74,7 +74,7 @@ pub struct Apart {
     pub skill_theirs: u32,
     /// They want another kind of game server.
     pub labels: u32,
-    /// One has a player whom the other avoids.
+    /// One has a player whom the other avoids. Players are not told: for them it counts with `seats`.
     pub avoid: u32,
     /// A player is in both.
     pub same_player: u32,

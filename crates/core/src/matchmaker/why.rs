@@ -45,6 +45,16 @@ pub struct Explanation {
     pub next: Vec<Next>,
 }
 
+impl Explanation {
+    /// The same for the ticket's players: who avoids whom is not theirs to know, so that it counts with the seats.
+    #[must_use]
+    pub const fn for_players(mut self) -> Self {
+        self.apart.seats += self.apart.avoid;
+        self.apart.avoid = 0;
+        self
+    }
+}
+
 /// Others that can be in no match with a ticket now, in tickets; each counts once, in this order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Apart {
@@ -62,7 +72,7 @@ pub struct Apart {
     pub avoid: u32,
     /// A player is in both.
     pub same_player: u32,
-    /// There are no seats for both: too many players, or their roles are taken.
+    /// There are no seats for both: too many players, or their roles are taken; for players also what is in `avoid`.
     pub seats: u32,
 }
 

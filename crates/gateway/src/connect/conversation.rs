@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::ws::{Message, WebSocket};
 use stadion_client::wire::{self, ClientMessage, Control, ServerMessage};
 use stadion_core::event::{EventKind, PlayerEvent};
+use stadion_core::id::{MatchId, SessionId};
 use stadion_core::matches::Match;
 use stadion_core::session::SessionState;
 use stadion_core::state::StateError;
@@ -291,27 +292,33 @@ async fn render(gateway: &Gateway, event: &PlayerEvent) -> Result<wire::EventKin
         EventKind::MatchFound {
             match_id,
             session_id,
-        } => {
-            let state = &gateway.0.state;
-            let session = state.session(*session_id).await?;
-            let found = state.get_match(*match_id).await?;
-            let server = server_address(&found).ok_or_else(|| StateError::NotFound {
-                what: "match",
-                id: match_id.to_string(),
-            })?;
-            let reserved = session.state == SessionState::Reserved;
-            wire::EventKind::MatchFound(wire::MatchFound {
-                match_id: match_id.to_string(),
-                server,
-                players: player_ids(&found),
-                session_id: session_id.to_string(),
-                team: session.team,
-                join_token: reserved.then(|| gateway.0.join_tokens.sign(&session)),
-            })
-        }
+        } => wire::EventKind::MatchFound(match_found(gateway, *match_id, *session_id).await?),
         EventKind::SessionEnded { session_id, end } => wire::EventKind::SessionEnded {
             session_id: session_id.to_string(),
             reason: word(end),
         },
+    })
+}
+
+async fn match_found(
+    gateway: &Gateway,
+    match_id: MatchId,
+    session_id: SessionId,
+) -> Result<wire::MatchFound, StateError> {
+    let state = &gateway.0.state;
+    let session = state.session(session_id).await?;
+    let found = state.get_match(match_id).await?;
+    let server = server_address(&found).ok_or_else(|| StateError::NotFound {
+        what: "match",
+        id: match_id.to_string(),
+    })?;
+    let reserved = session.state == SessionState::Reserved;
+    Ok(wire::MatchFound {
+        match_id: match_id.to_string(),
+        server,
+        players: player_ids(&found),
+        session_id: session_id.to_string(),
+        team: session.team,
+        join_token: reserved.then(|| gateway.0.join_tokens.sign(&session)),
     })
 }

@@ -18,7 +18,7 @@ use crate::auth::Player;
 use crate::caller::{Caller, IdempotencyKey, JsonBody};
 use crate::convert;
 use crate::gateway::Gateway;
-use crate::outlook::outlook;
+use crate::outlook::{Audience, outlook};
 use crate::refusal::Refusal;
 use crate::routes::whose::{Whose, whose};
 
@@ -197,6 +197,16 @@ async fn expect(
     Path(text): Path<String>,
 ) -> Result<Json<Outlook>, Refusal> {
     let ticket = own_ticket(&gateway, &caller, &text).await?;
-    let outlooks = gateway.0.outlooks.as_ref();
-    Ok(Json(outlook(outlooks, &ticket, gateway.now()).await?))
+    let audience = if caller.backend {
+        Audience::Studio
+    } else {
+        Audience::Players
+    };
+    let told = outlook(
+        gateway.0.outlooks.as_ref(),
+        &ticket,
+        audience,
+        gateway.now(),
+    );
+    Ok(Json(told.await?))
 }

@@ -3,9 +3,10 @@
 use serde_json::json;
 use stadion_client::wire::{CreateTicket, TicketState};
 use stadion_client::{Client, ProblemKind};
+use stadion_core::event::EventKind;
 use stadion_core::state::State;
 
-use crate::world::{World, duel, player, token_with};
+use crate::world::{SQUAD_PATIENCE_MS, World, duel, player, token_with};
 
 #[tokio::test]
 async fn a_waiting_party_hears_its_place_and_what_it_waits_for() {
@@ -69,4 +70,32 @@ async fn where_nobody_plans_the_caller_hears_when_to_ask_again() {
         .await
         .unwrap();
     assert_eq!(kept.state.as_str(), "searching");
+}
+
+#[tokio::test]
+async fn i2_a_party_that_gives_up_is_told_so() {
+    let world = World::new().await;
+    let ann = world.player("ann");
+    let squad = CreateTicket {
+        game_mode: "squad".into(),
+        players: vec![player("ann")],
+        ..CreateTicket::default()
+    };
+    let ticket = ann.create_ticket(&squad, None).await.unwrap();
+    let patience_ms = ticket.expires_at_ms - ticket.created_at_ms;
+    assert_eq!(patience_ms, SQUAD_PATIENCE_MS);
+    let fence = world.fence().await;
+    let now = world.clock.advance_ms(SQUAD_PATIENCE_MS);
+    assert_eq!(world.state.expire_tickets(fence, now).await, Ok(1));
+    let over = ann.ticket(&ticket.ticket_id).await.unwrap();
+    assert_eq!(over.state, TicketState::TimedOut);
+    let events = world
+        .state
+        .events(&"ann".parse().unwrap(), 0)
+        .await
+        .unwrap();
+    let told = EventKind::TicketTimedOut {
+        ticket_id: ticket.ticket_id.parse().unwrap(),
+    };
+    assert_eq!(events.last().unwrap().kind, told);
 }

@@ -14,6 +14,7 @@ use stadion_core::id::TicketId;
 use stadion_core::matches::Match;
 use stadion_core::matchmaker::{Pool, Supply};
 use stadion_core::mode::GameMode;
+use stadion_core::rules::{HardStop, HardStopAction};
 use stadion_core::state::{Fence, State};
 use stadion_core::ticket::Ticket;
 use stadion_core::time::{Clock, Timestamp};
@@ -32,6 +33,8 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) const SECRET: &[u8] = b"a secret of tests, 32 bytes long";
 pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000);
+/// A squad gives up after so long, milliseconds.
+pub(crate) const SQUAD_PATIENCE_MS: u64 = 20_000;
 pub(crate) const SERVER: &str = "arena-1";
 
 /// What servers' tokens begin with here: the rest is the name.
@@ -47,13 +50,18 @@ pub(crate) struct World {
     _dir: tempfile::TempDir,
 }
 
-/// Two teams of four, for parties.
+/// Two teams of four, for parties that do not wait long.
 fn squad() -> GameMode {
-    GameMode {
+    let mut squad = GameMode {
         name: build::mode_name("squad"),
         players_target: 8,
         ..build::mode()
-    }
+    };
+    squad.rules.hard_stop = Some(HardStop {
+        after_ms: SQUAD_PATIENCE_MS,
+        then: HardStopAction::GiveUp,
+    });
+    squad
 }
 
 /// Plans duels, anew for every question; nobody plans anything else.

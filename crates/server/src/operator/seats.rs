@@ -18,6 +18,7 @@ use super::refusal::{Answer, Path, Query, Refusal, limit, page};
 use super::wire::{MatchInfo, Matches, SessionInfo, Sessions, TicketInfo, Tickets};
 use stadion_client::ProblemKind;
 use stadion_client::wire::Outlook;
+use stadion_gateway::Audience;
 
 const MATCH_STATES: [&str; 5] = ["accepting", "placing", "live", "ended", "abandoned"];
 const SESSION_STATES: [&str; 5] = ["reserved", "active", "ended", "expired", "kicked"];
@@ -249,7 +250,8 @@ pub(super) async fn expect(
     Path(text): Path<String>,
 ) -> Answer<Outlook> {
     let ticket = parts.state.ticket(id(&text)?).await?;
-    let outlook = stadion_gateway::outlook(parts.outlooks.as_ref(), &ticket, parts.clock.now());
+    let (outlooks, now) = (parts.outlooks.as_ref(), parts.clock.now());
+    let outlook = stadion_gateway::outlook(outlooks, &ticket, Audience::Studio, now);
     Ok(Json(outlook.await?))
 }
 

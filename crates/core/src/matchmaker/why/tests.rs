@@ -114,7 +114,11 @@ fn attributes_avoided_players_and_shared_ones_part() {
         same_player: 1,
         ..Apart::default()
     };
-    assert_eq!(said(&pool, &both()).apart, apart);
+    let said = said(&pool, &both());
+    assert_eq!(said.apart, apart);
+    let hidden = said.for_players().apart;
+    assert_eq!((hidden.avoid, hidden.seats), (0, 1));
+    assert_eq!(hidden.sum(), apart.sum());
 }
 
 #[test]

@@ -93,7 +93,7 @@ impl Explanation {
             (apart.labels, "want another kind of game server"),
             (apart.avoid, "have, or are, players to avoid"),
             (apart.same_player, "have a player of it themselves"),
-            (apart.seats, "find no seats or roles beside it"),
+            (apart.seats, "find no place beside it"),
         ];
         let said: Vec<String> = reasons
             .iter()
