@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::client::problem_of;
-use crate::wire::{ClientMessage, Control, Event, ServerMessage};
+use crate::wire::{Acceptance, ClientMessage, Control, Event, ServerMessage};
 use crate::{Client, ClientError};
 
 /// Read buffer, bytes: events have some hundred bytes, and thousands of connections share one program.
@@ -59,6 +59,8 @@ pub enum Update {
         /// Last number that is missing.
         to: u64,
     },
+    /// How the ready check of the player's match stands.
+    Acceptance(Acceptance),
 }
 
 /// The events of one player.
@@ -161,6 +163,9 @@ impl Events {
             ServerMessage::Control(Control::Gap { from, to }) if to > self.last_number => {
                 self.last_number = to;
                 Some(Update::Gap { from, to })
+            }
+            ServerMessage::Control(Control::MatchAcceptance(stands)) => {
+                Some(Update::Acceptance(stands))
             }
             _ => None,
         }

@@ -152,7 +152,7 @@ async fn repetitions_and_breaks_do_not_reach_the_caller() {
     let end = loop {
         match events.next().await {
             Ok(Update::Event(event)) => seen.push((event.number, event.kind)),
-            Ok(Update::Gap { .. }) => panic!("no gap was sent"),
+            Ok(other) => panic!("{other:?} was not sent"),
             Err(error) => break error,
         }
     };

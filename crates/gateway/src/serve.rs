@@ -176,7 +176,8 @@ impl Gateway {
             match change {
                 Change::Event(event) => self.0.hub.deliver(event),
                 Change::Lagged => self.0.hub.missed(),
-                Change::Ticket(_) | Change::Match(_) => {}
+                Change::Match(game) => self.0.hub.deliver_acceptance(&game),
+                Change::Ticket(_) => {}
             }
         }
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ServerAddress;
+use super::{Acceptance, ServerAddress};
 
 /// A seat is ready: connect to the server and show it the join token.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -142,6 +142,8 @@ pub enum Control {
         /// Last number that is missing.
         to: u64,
     },
+    /// How the ready check of the player's match stands. A courtesy without a number, which is not resent.
+    MatchAcceptance(Acceptance),
     /// Answer to `ping`.
     Pong,
     /// A type that this client does not know yet; never sent.

@@ -13,8 +13,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::CloseReason;
 use super::cursor::{Cursor, Step};
+use super::hub::Waiting;
 use crate::auth::Player;
-use crate::convert::{server_address, word};
+use crate::convert::{acceptance, server_address, word};
 use crate::gateway::Gateway;
 use crate::limits::MESSAGES_PER_PING_MAX;
 
@@ -86,7 +87,7 @@ async fn talk(
                 let waiting = entry.inbox.take();
                 match waiting.close {
                     Some(reason) => Err(reason),
-                    None => talk.pass_on(waiting.events.into(), waiting.missed).await,
+                    None => talk.pass_on(waiting).await,
                 }
             }
             message = talk.socket.recv() => {
@@ -150,15 +151,12 @@ impl Talk<'_> {
     }
 
     /// Sends events that just happened; reads the mailbox where some are missing.
-    async fn pass_on(
-        &mut self,
-        events: Vec<Arc<PlayerEvent>>,
-        missed: bool,
-    ) -> Result<(), CloseReason> {
+    async fn pass_on(&mut self, waiting: Waiting) -> Result<(), CloseReason> {
+        let (events, missed) = (waiting.events, waiting.missed);
         let gap = |event: &Arc<PlayerEvent>| {
             matches!(self.cursor.step(event.number), Step::Missing { .. })
         };
-        if missed || events.first().is_some_and(gap) {
+        if missed || events.front().is_some_and(gap) {
             for event in mailbox(self.gateway, self.player, self.cursor.last()).await? {
                 self.offer(&event).await?;
             }
@@ -169,7 +167,13 @@ impl Talk<'_> {
                 self.gateway.0.observer.event_delivered(lag_ms);
             }
         }
-        Ok(())
+        match waiting.asked {
+            Some(game) => {
+                let stands = Control::MatchAcceptance(acceptance(&game));
+                self.say(&ServerMessage::Control(stands)).await
+            }
+            None => Ok(()),
+        }
     }
 
     /// Sends `event` if the client does not have it; whether it did.

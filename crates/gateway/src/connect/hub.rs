@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use parking_lot::Mutex;
 use stadion_core::event::PlayerEvent;
 use stadion_core::id::PlayerId;
+use stadion_core::matches::{Acceptance, Match, MatchState};
 use tokio::sync::Notify;
 
 use super::CloseReason;
@@ -28,6 +29,8 @@ pub(super) struct Waiting {
     pub(super) events: VecDeque<Arc<PlayerEvent>>,
     /// Events were missed: read the mailbox.
     pub(super) missed: bool,
+    /// The match whose ready check went on; the newest is enough.
+    pub(super) asked: Option<Arc<Match>>,
     pub(super) close: Option<CloseReason>,
 }
 
@@ -59,6 +62,7 @@ impl Inbox {
         Waiting {
             events: std::mem::take(&mut waiting.events),
             missed: std::mem::take(&mut waiting.missed),
+            asked: waiting.asked.take(),
             close: waiting.close,
         }
     }
@@ -115,13 +119,25 @@ impl Hub {
 
     /// Puts `event` into its player's inbox, if they are connected here.
     pub(crate) fn deliver(&self, event: Arc<PlayerEvent>) {
-        let inbox = self
-            .shard(&event.player_id)
-            .lock()
-            .get(&event.player_id)
-            .cloned();
-        if let Some(inbox) = inbox {
+        if let Some(inbox) = self.inbox(&event.player_id) {
             inbox.push(event);
+        }
+    }
+
+    fn inbox(&self, player: &PlayerId) -> Option<Arc<Inbox>> {
+        self.shard(player).lock().get(player).cloned()
+    }
+
+    /// Shows its players how the ready check of `game` stands, if it has one that went on.
+    pub(crate) fn deliver_acceptance(&self, game: &Arc<Match>) {
+        let answered = |check: &Acceptance| !check.answers.is_empty();
+        let is_asked = matches!(game.state, MatchState::Accepting | MatchState::Placing);
+        if is_asked && game.acceptance.as_ref().is_some_and(answered) {
+            for seat in &game.players {
+                if let Some(inbox) = self.inbox(&seat.player_id) {
+                    inbox.put(|waiting| waiting.asked = Some(Arc::clone(game)));
+                }
+            }
         }
     }
 

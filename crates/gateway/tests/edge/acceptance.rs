@@ -116,6 +116,22 @@ async fn everybody_is_asked_and_the_last_yes_starts_the_match() {
 }
 
 #[tokio::test]
+async fn whoever_is_connected_sees_how_many_have_accepted() {
+    let world = World::new().await;
+    let ([ann, bob], _, game) = asked(&world).await;
+    let mut events = bob.connect(0).await.unwrap();
+    // Whoever hears events is connected.
+    events.next().await.unwrap();
+    let stands = ann.respond(&game.id.to_string(), true).await.unwrap();
+    loop {
+        if let Update::Acceptance(told) = events.next().await.unwrap() {
+            assert_eq!(told, stands);
+            return;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_is_told_to_everybody() {
     let world = World::new().await;
     let ([ann, bob], tickets, game) = asked(&world).await;

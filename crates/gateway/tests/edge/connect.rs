@@ -36,7 +36,7 @@ pub(crate) async fn make(world: &World, name: &str, events: usize) {
 pub(crate) async fn number(events: &mut Events) -> u64 {
     match events.next().await.unwrap() {
         Update::Event(event) => event.number,
-        Update::Gap { from, to } => panic!("unexpected gap {from}..={to}"),
+        other => panic!("unexpected {other:?}"),
     }
 }
 

@@ -123,6 +123,17 @@ pub struct MatchPlayerInfo {
     pub team: u32,
 }
 
+/// A ready check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AcceptanceInfo {
+    /// Players who said yes.
+    pub accepted: usize,
+    /// Players who said no.
+    pub refused: usize,
+    /// The last moment at which an answer counts, milliseconds since the Unix epoch.
+    pub until_ms: u64,
+}
+
 /// A match.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MatchInfo {
@@ -139,6 +150,9 @@ pub struct MatchInfo {
     pub reason: Option<String>,
     /// Who plays.
     pub players: Vec<MatchPlayerInfo>,
+    /// Its ready check, also after it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acceptance: Option<AcceptanceInfo>,
     /// Its server, once placed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
@@ -182,6 +196,11 @@ impl From<&Match> for MatchInfo {
             state: shown.state.as_str().to_owned(),
             reason,
             players: shown.players.iter().map(player).collect(),
+            acceptance: shown.acceptance.as_ref().map(|check| AcceptanceInfo {
+                accepted: check.accepted(),
+                refused: check.answers.len() - check.accepted(),
+                until_ms: check.until.0,
+            }),
             server: allocation.map(|allocation| allocation.server.to_string()),
             address: allocation.map(|a| format!("{}:{}", a.address, a.port)),
             skill_spread: shown.quality.skill_spread,

@@ -197,11 +197,17 @@ impl Shown for Matches {
 
 impl Shown for MatchInfo {
     fn table(&self) -> String {
+        let asked = self.acceptance.as_ref();
+        let asked = asked.filter(|_| self.state == "accepting");
+        let accepted = asked.map(|check| format!("{} of {}", check.accepted, self.players.len()));
         let mut text = fields([
             ("match", self.match_id.clone()),
             ("mode", self.game_mode.clone()),
             ("region", self.region.clone()),
-            ("state", state(&self.state, self.reason.as_ref())),
+            (
+                "state",
+                state(&self.state, self.reason.as_ref().or(accepted.as_ref())),
+            ),
             ("server", or_dash(self.server.as_ref())),
             ("address", or_dash(self.address.as_ref())),
             ("skill spread", format!("{:.0}", self.skill_spread)),

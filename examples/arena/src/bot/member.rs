@@ -119,6 +119,8 @@ impl Member {
                 }
                 Some(event.kind)
             }
+            // Nobody looks at it here.
+            Ok(Update::Acceptance(_)) => None,
             Ok(Update::Gap { .. }) => {
                 self.swarm.stats.error("event_gap");
                 None
