@@ -432,7 +432,7 @@ impl Group {
     pub(super) fn of(slots: &Slots, teams: Teams, now: u64) -> Self {
         let hots = || teams.iter().flatten().map(|slot| slots.hot(*slot));
         let skills = || hots().map(|hot| i64::from(hot.skill));
-        let began = hots().map(|hot| hot.eager).sum::<u64>();
+        let began = hots().map(|hot| hot.eager()).sum::<u64>();
         Self {
             players: hots().map(|hot| hot.size).sum(),
             spread: skills().max().unwrap_or(0) - skills().min().unwrap_or(0),

@@ -99,7 +99,7 @@ impl Index {
             id: ticket.id.as_u128(),
             since: created.saturating_sub(known_ms),
             created,
-            eager: created.saturating_sub(head_start_ms),
+            head_start_ms: u32::try_from(head_start_ms).unwrap_or(u32::MAX),
             skill: rules.allowance.skill(skill),
             size: super::count(ticket.size()),
             taken: 0,

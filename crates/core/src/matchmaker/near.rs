@@ -181,7 +181,7 @@ fn side<'a>(
                 slot: other.slot,
                 skill: other.skill,
                 created: hot.created,
-                eager: hot.eager,
+                eager: hot.eager(),
             });
         } else {
             passed += 1;
@@ -270,7 +270,7 @@ impl Search<'_> {
             high,
             spread: around.top(high, own) - around.bottom(low, own),
             oldest: around.low_ages.oldest[low].min(around.high_ages.oldest[high]),
-            eager: (around.low_ages.eager[low] + around.high_ages.eager[high] + self.own.eager)
+            eager: (around.low_ages.eager[low] + around.high_ages.eager[high] + self.own.eager())
                 / (low as u64 + high as u64 + 1),
         }
     }

@@ -1,7 +1,9 @@
 //! The waiting tickets, each in a slot: what planning asks of them again and again, laid out for it.
 
-use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+
+use hashbrown::HashTable;
 
 use super::compiled::Compiled;
 use super::shelf::Ids;
@@ -23,8 +25,8 @@ pub(super) struct Hot {
     /// Creation, less the waiting that uncertainty counts for: from here on its allowance widens.
     pub(super) since: u64,
     pub(super) created: u64,
-    /// Creation, less its head start towards wider aims.
-    pub(super) eager: u64,
+    /// Head start towards wider aims, milliseconds.
+    pub(super) head_start_ms: u32,
     pub(super) skill: i32,
     pub(super) size: u32,
     /// The plan that took it, as a number.
@@ -32,6 +34,11 @@ pub(super) struct Hot {
 }
 
 impl Hot {
+    /// Creation, less its head start.
+    pub(super) fn eager(&self) -> u64 {
+        self.created.saturating_sub(u64::from(self.head_start_ms))
+    }
+
     /// Whether it allows at least as much as `other` at every moment. Exactly one of two does so strictly.
     pub(super) fn is_older(&self, other: &Self) -> bool {
         (self.since, self.id) < (other.since, other.id)
@@ -84,7 +91,9 @@ pub(super) struct Slots {
     pub(super) hot: Vec<Hot>,
     pub(super) cold: Vec<Option<Cold>>,
     free: Vec<u32>,
-    by_id: HashMap<TicketId, u32>,
+    /// Slots by id. The ids are in the slots: a table that had them too would be as large as all the rest.
+    by_id: HashTable<u32>,
+    hasher: RandomState,
     serial: u32,
 }
 
@@ -109,19 +118,32 @@ impl Slots {
             self.cold.push(Some(cold));
             super::count(self.hot.len() - 1)
         };
-        self.by_id.insert(id, slot);
+        let Self {
+            by_id, hasher, hot, ..
+        } = self;
+        let hash_of = |id: u128| hasher.hash_one(id);
+        by_id.insert_unique(hash_of(id.as_u128()), slot, |slot| {
+            hash_of(hot[*slot as usize].id)
+        });
         slot
     }
 
     pub(super) fn take(&mut self, id: TicketId) -> Option<(u32, Cold)> {
-        let slot = self.by_id.remove(&id)?;
+        let hash = self.hasher.hash_one(id.as_u128());
+        let Self { by_id, hot, .. } = self;
+        let found = by_id.find_entry(hash, |slot| hot[*slot as usize].id == id.as_u128());
+        let (slot, _) = found.ok()?.remove();
         let cold = self.cold[slot as usize].take()?;
         self.free.push(slot);
         Some((slot, cold))
     }
 
     pub(super) fn slot_of(&self, id: TicketId) -> Option<u32> {
-        self.by_id.get(&id).copied()
+        let hash = self.hasher.hash_one(id.as_u128());
+        let found = self
+            .by_id
+            .find(hash, |slot| self.hot[*slot as usize].id == id.as_u128());
+        found.copied()
     }
 
     pub(super) fn len(&self) -> usize {

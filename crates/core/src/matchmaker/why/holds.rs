@@ -205,7 +205,7 @@ fn member(hot: &crate::matchmaker::slots::Hot) -> Member {
         skill: hot.skill,
         created: hot.created,
         since: hot.since,
-        eager: hot.eager,
+        eager: hot.eager(),
         size: hot.size,
     }
 }
