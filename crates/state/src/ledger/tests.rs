@@ -97,10 +97,12 @@ impl Dice {
     fn move_on(&mut self, ledger: &Ledger) -> Option<Command> {
         let id = self.one_of(ledger.tickets.keys().copied())?;
         let ahead_ms = self.random.below(20_000) as u64;
+        let to: &&str = self.random.pick(&MODES);
+        let to = build::mode_name(to);
         Some(Command::MoveTicket {
             fence: self.fence(ledger),
             id,
-            to: build::mode_name(*self.random.pick(&MODES)),
+            to,
             expires_at: self.now.plus_ms(ahead_ms),
         })
     }
