@@ -156,7 +156,10 @@ fn hold(hold: &Hold) -> wire::Hold {
             told.missing_roles.clone_from(missing);
             ("roles", Some(region))
         }
-        Hold::Together { region } => ("together", Some(region)),
+        Hold::Together { region, rule } => {
+            told.rule.clone_from(rule);
+            ("together", Some(region))
+        }
         Hold::Server { region } => ("server", Some(region)),
         Hold::Turn { region } => ("turn", Some(region)),
     };

@@ -103,6 +103,9 @@ pub struct Hold {
     /// When that is accepted, if waiting changes it (`skill`, `aim`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until_ms: Option<u64>,
+    /// What the rule set misses when the nearest players are put together (`together`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// Players that are missing, by role (`roles`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub missing_roles: BTreeMap<String, u32>,

@@ -142,6 +142,8 @@ pub enum Hold {
     Together {
         /// Where.
         region: Region,
+        /// What the rule set misses when the nearest of them are put together.
+        rule: Option<String>,
     },
     /// A match is possible and waits for a free game server.
     Server {

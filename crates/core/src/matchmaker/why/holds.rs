@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Candidate, Hold, Judge, Next, Relaxation, Supply};
+use crate::flexmatch::Team;
 use crate::matchmaker::index::bits;
 use crate::matchmaker::{count, teams};
+use crate::ticket::Ticket;
 use crate::time::Timestamp;
 
 /// A member of a possible match: skill, creation, `since`, `eager` and size.
@@ -103,8 +105,42 @@ impl Judge<'_> {
         } else if self.cold.due <= self.now {
             Hold::Turn { region }
         } else {
-            Hold::Together { region }
+            let rule = self.broken_rule(at, here(), slot);
+            Hold::Together { region, rule }
         }
+    }
+
+    /// What the rule set misses in a match of the nearest, seated as they come.
+    fn broken_rule<'a>(
+        &self,
+        region: usize,
+        others: impl Iterator<Item = &'a Candidate>,
+        slot: u32,
+    ) -> Option<String> {
+        let rules = &self.index.rules;
+        let set = rules.rules.rule_set.as_deref()?;
+        let distance =
+            |other: &Candidate| (i64::from(other.hot.skill) - i64::from(self.own.skill)).abs();
+        let mut near: Vec<&Candidate> = others.collect();
+        near.sort_by_key(|other| (distance(other), other.hot.id));
+        let near = near.iter().map(|other| (other.slot, other.hot.size));
+        let mut room: Vec<u32> = rules.shapes.iter().map(|shape| shape.max).collect();
+        let mut seated: Vec<Vec<&Ticket>> = vec![Vec::new(); room.len()];
+        for (slot, size) in std::iter::once((slot, self.own.size)).chain(near) {
+            let open = (0..room.len()).filter(|team| room[*team] >= size);
+            if let Some(team) = open.max_by_key(|team| room[*team]) {
+                room[team] -= size;
+                seated[team].push(self.index.slots.ticket(slot));
+            }
+        }
+        let teams: Vec<Team<'_>> = set
+            .team_names()
+            .zip(&seated)
+            .map(|(name, tickets)| Team { name, tickets })
+            .collect();
+        let region = Some(&self.index.regions[region]);
+        let judged = set.judge_in(&teams, region, Timestamp(self.now));
+        judged.err().map(|broken| set.explain(broken))
     }
 
     /// Seats of a full match that nobody of `slots` would take, by role.

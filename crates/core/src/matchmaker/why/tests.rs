@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
+use crate::flexmatch::RuleSet;
 use crate::id::PlayerId;
 use crate::id::TicketId;
 use crate::matchmaker::tests::{ALL, NOW, mode, pool, region, supply, ticket};
@@ -263,7 +264,8 @@ fn parties_that_leave_seats_empty_do_not_make_a_match() {
     assert_eq!(
         said.hold,
         Hold::Together {
-            region: region("eu")
+            region: region("eu"),
+            rule: None
         }
     );
 }
@@ -294,6 +296,32 @@ fn smaller_matches_and_the_end_of_waiting_come_with_time() {
         change: Relaxation::HardStop { then },
     };
     assert_eq!(said.next, [players, stop]);
+}
+
+#[test]
+fn a_rule_that_the_nearest_do_not_keep_is_named() {
+    let set = r#"{"ruleLanguageVersion": "1.0",
+        "playerAttributes": [{"name": "map", "type": "string"}],
+        "teams": [{"name": "duo", "minPlayers": 1, "maxPlayers": 1, "quantity": 2}],
+        "rules": [{"name": "SameMap", "type": "comparison", "operation": "=",
+                   "measurements": ["flatten(teams[*].players.attributes[map])"]}]}"#;
+    let set = RuleSet::parse(set).unwrap();
+    let mut mode = set.mode(mode(2, 2, 2).name);
+    mode.rules.same.clear();
+    let map = |name: &str| Attribute::Text(name.to_owned());
+    let mut pool = pool(mode, &[]);
+    pool.insert(with("1500 5 1 eu:20 -", 0, "map", &map("desert")));
+    pool.insert(with("1500 5 1 eu:20 -", 1, "map", &map("forest")));
+    assert!(pool.plan(&both(), ALL, NOW).matches.is_empty());
+    let explained = said(&pool, &both());
+    let Hold::Together {
+        rule: Some(rule), ..
+    } = &explained.hold
+    else {
+        panic!("{explained:?}");
+    };
+    assert!(rule.contains("SameMap"), "{rule}");
+    assert!(explained.words()[1].contains(rule));
 }
 
 proptest! {

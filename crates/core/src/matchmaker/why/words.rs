@@ -69,7 +69,13 @@ impl Explanation {
                 points(*spread),
                 until(at)
             ),
-            Hold::Together { region } => format!(
+            Hold::Together {
+                region,
+                rule: Some(rule),
+            } => format!(
+                "Enough players in {region} fit it one by one, but the nearest do not keep the rule set together: {rule}."
+            ),
+            Hold::Together { region, rule: None } => format!(
                 "Enough players in {region} fit it one by one, but they do not make a match: parties that leave seats \
                  empty, unfair teams, or players who cannot meet one another."
             ),
