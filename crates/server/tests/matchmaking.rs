@@ -1,6 +1,7 @@
 //! The matchmaking loop over a real store and a fleet in memory: what it answers, and what it writes down.
 #![cfg(test)]
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -207,6 +208,8 @@ async fn a_decision_log_replays_to_the_same_plans_also_after_another_file_was_be
     assert!(earlier.plans > 0 && earlier.matches > 0, "{earlier:?}");
     assert!(last.plans > 0, "{last:?}");
     assert!(std::fs::metadata(&old).unwrap().len() > 24_000);
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }
 
 #[tokio::test]

@@ -4,8 +4,9 @@
 //! one, with a new planner that holds the tickets of the old: so every file can be replayed by itself.
 
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -101,7 +102,14 @@ fn begin(path: &Path) -> io::Result<Log<Counted>> {
         old.push(".1");
         std::fs::rename(path, old)?;
     }
-    let file = BufWriter::new(File::create(path)?);
+    // It has players' ids and ratings.
+    let mut options = OpenOptions::new();
+    let file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    let file = BufWriter::new(file);
     Ok(Log::new(Counted { file, bytes: 0 }))
 }
 

@@ -43,7 +43,7 @@ pub(super) const RESTART_PAUSE: Duration = Duration::from_millis(250);
 /// Pause between two looks for tickets that move to another game mode, milliseconds: a look is at the whole pool.
 const MOVE_PERIOD_MS: u64 = 1_000;
 /// Tickets that one look moves: their commits are one group.
-const MOVES_MAX: usize = 1_024;
+const MOVES_MAX: usize = 256;
 /// A searching ticket that could not be committed has a player in a match of another game mode, which may be in its
 /// ready check: for this long the others are matched without it, or they would be matched with it and no one else.
 const STALE_PAUSE: Duration = Duration::from_secs(1);
