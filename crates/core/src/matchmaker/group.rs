@@ -48,6 +48,8 @@ struct Growing<'a> {
     index: &'a Index,
     now: u64,
     members: Vec<u32>,
+    /// One of them does not go with everybody.
+    touchy: bool,
     lowest: i32,
     highest: i32,
     players: u32,
@@ -68,6 +70,7 @@ impl<'a> Growing<'a> {
             index,
             now,
             members: Vec::with_capacity(rules.target as usize),
+            touchy: false,
             lowest: skill,
             highest: skill,
             players: 0,
@@ -84,9 +87,6 @@ impl<'a> Growing<'a> {
     fn tolerates(&self, slot: u32) -> bool {
         let slots = &self.index.slots;
         let cold = slots.cold(slot);
-        if !cold.particular && cold.wishes.is_none() && self.index.rules.rules.rule_set.is_none() {
-            return true;
-        }
         if let Some(set) = &self.index.rules.rules.rule_set {
             let members: Vec<&Ticket> = self
                 .members
@@ -96,6 +96,9 @@ impl<'a> Growing<'a> {
             if !set.could_join(&members, &cold.ticket, Timestamp(self.now)) {
                 return false;
             }
+        }
+        if !self.touchy && !cold.is_touchy() {
+            return true;
         }
         self.members.iter().all(|member| {
             let other = slots.cold(*member);
@@ -140,6 +143,7 @@ impl<'a> Growing<'a> {
 
     fn join(&mut self, slot: u32) {
         let hot = self.index.slots.hot(slot);
+        self.touchy |= self.index.slots.cold(slot).is_touchy();
         self.members.push(slot);
         self.players += hot.size;
         self.lowest = self.lowest.min(hot.skill);

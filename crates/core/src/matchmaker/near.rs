@@ -321,7 +321,10 @@ impl Search<'_> {
                 let window = self.of(low, high);
                 let waited = now.saturating_sub(window.oldest);
                 let players = super::count(window.players());
-                let fits = players >= rules.players_least(waited)
+                let least = rules.players_least(waited);
+                // Before a smaller match is enough, a full one is made when it is as narrow as it should be.
+                let fits = players >= least
+                    && least < rules.target
                     && players <= rules.target
                     && rules.seats_solos(players, waited);
                 let better = |best: &Window| {

@@ -85,6 +85,16 @@ pub(super) struct Cold {
     pub(super) wishes: Option<Box<Wishes>>,
 }
 
+impl Cold {
+    /// Whether it may refuse somebody whom skill and region allow.
+    pub(super) fn is_touchy(&self) -> bool {
+        let avoids = |wishes: &Wishes| !wishes.avoided.is_empty();
+        self.contested
+            || self.wishes.as_deref().is_some_and(avoids)
+            || !self.ticket.requirements.labels.is_empty()
+    }
+}
+
 /// Tickets by slot.
 #[derive(Debug, Default)]
 pub(super) struct Slots {

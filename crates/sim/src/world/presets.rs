@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use stadion_core::id::{GameModeName, Region};
 use stadion_core::mode::{GUIDE_REGIONS, GameMode, LATENCY_MAX_MS, SkillWindow, guide_modes};
-use stadion_core::rules::Rules;
+use stadion_core::rules::{Rules, SizeStep};
 
 use super::{
     Arrivals, DayCurve, Distance, Latency, ModeShare, Place, Placement, Servers, Skill, Spike,
@@ -224,22 +224,41 @@ fn reference(rate_per_second: f64, players_target: u32, players_min: u32) -> Wor
     }
 }
 
-/// Two teams where the size can be halved. The window is that of the reference's better algorithm.
+/// Two teams where the size can be halved. Nearly everybody may meet, but narrow matches are aimed at; who has waited for
+/// a minute plays in smaller ones, so that nobody waits for two.
 fn reference_mode(name: &str, players_target: u32, players_min: u32) -> GameMode {
     let halves = players_target.is_multiple_of(2) && players_min >= 2;
+    let teams = if halves { 2 } else { 1 };
+    let smaller = [(60_000, 8), (75_000, 6), (90_000, 4), (105_000, 2)];
+    let sizes = smaller
+        .map(|(after_ms, tenths)| SizeStep {
+            after_ms,
+            players_min: (players_target * tenths / 10 / teams * teams).max(teams),
+        })
+        .into_iter()
+        .filter(|step| step.players_min < players_min)
+        .collect();
     GameMode {
         name: GameModeName::new(name).expect("a constant that keeps the rules of names"),
-        teams: if halves { 2 } else { 1 },
+        teams,
         players_target,
         players_min,
         settle_after_ms: 20_000,
         latency_max_ms: LATENCY_MAX_MS,
         skill: SkillWindow {
-            initial: 60.0,
-            growth_per_second: 15.0,
-            max: 600.0,
+            initial: 1_500.0,
+            growth_per_second: 60.0,
+            max: 5_000.0,
         },
-        rules: Rules::default(),
+        rules: Rules {
+            aim: Some(SkillWindow {
+                initial: 20.0,
+                growth_per_second: 36.0,
+                max: 5_000.0,
+            }),
+            sizes,
+            ..Rules::default()
+        },
     }
 }
 

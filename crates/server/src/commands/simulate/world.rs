@@ -215,6 +215,8 @@ fn resize(world: &mut World, args: &SimulateArgs) {
     for share in &mut world.modes {
         share.mode.players_target = target;
         share.mode.players_min = min;
+        // Steps that are no smaller than the minimum from the beginning have no meaning any more.
+        share.mode.rules.sizes.retain(|step| step.players_min < min);
     }
     if args.preset == Preset::Reference {
         world.title = World::reference(1.0, target, min).title;
