@@ -7,11 +7,13 @@
 //! best first: narrow in skill, near, and old.
 
 mod allowance;
+mod changes;
 mod compiled;
 mod group;
 mod index;
 mod judged;
 mod near;
+mod offer;
 mod roles;
 mod seats;
 mod shelf;

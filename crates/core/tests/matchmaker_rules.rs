@@ -269,14 +269,18 @@ fn check_match(
         .map(|step| step.players_min)
         .fold(mode.players_target, u32::min);
     assert!(planned.players >= least && planned.players <= mode.players_target);
+    check_fairness(mode, planned);
+    if let Some(rule) = &mode.rules.roles {
+        check_roles(rule, &teams, now);
+    }
+}
+
+fn check_fairness(mode: &GameMode, planned: &MatchPlan) {
     if let Some(most) = mode.rules.team_gap_max {
         assert!(planned.quality.team_gap <= most + RESOLUTION);
     }
     if let (Some(most), Some(chance)) = (mode.rules.win_chance_max, planned.quality.win_chance) {
         assert!(chance <= most + 1e-6);
-    }
-    if let Some(rule) = &mode.rules.roles {
-        check_roles(rule, &teams, now);
     }
 }
 

@@ -193,7 +193,7 @@ async fn open_state(data_dir: &Path) -> Result<(Arc<EmbeddedState>, Recovery), P
     let begun = tokio::time::Instant::now();
     loop {
         let state_dir = data_dir.join("state");
-        let opening = move || EmbeddedState::open(&state_dir, Options::default());
+        let opening = move || EmbeddedState::open(&state_dir, &Options::default());
         let opened = tokio::task::spawn_blocking(opening).await;
         let opened = opened.map_err(|error| PlatformError::Panicked {
             why: error.to_string(),

@@ -82,7 +82,7 @@ struct Scene {
 
 async fn scene(servers: u32, decisions: Option<Arc<DecisionLog>>) -> Scene {
     let dir = tempfile::tempdir().unwrap();
-    let (state, _) = EmbeddedState::open(dir.path(), Options::default()).unwrap();
+    let (state, _) = EmbeddedState::open(dir.path(), &Options::default()).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut spec = fleet_spec("arena");
     spec.bounds.min_replicas = servers;

@@ -70,7 +70,7 @@ fn other_mode() -> GameMode {
 
 impl Running {
     async fn open(dir: &Path, clock: &Arc<ManualClock>) -> Self {
-        let (state, _) = EmbeddedState::open(dir, Options::default()).unwrap();
+        let (state, _) = EmbeddedState::open(dir, &Options::default()).unwrap();
         let lease = state.lease("test", 3_600_000, clock.now()).await;
         Self {
             state,

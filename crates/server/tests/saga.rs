@@ -62,7 +62,7 @@ async fn still_scene(servers: u32) -> Scene {
 
 async fn scene_at(servers: u32, clock: Arc<dyn Clock>) -> Scene {
     let dir = tempfile::tempdir().unwrap();
-    let (state, _) = EmbeddedState::open(dir.path(), Options::default()).unwrap();
+    let (state, _) = EmbeddedState::open(dir.path(), &Options::default()).unwrap();
     let mut spec = fleet_spec("arena");
     spec.bounds.min_replicas = servers;
     let fleet = FakeFleet::new(vec![spec]);

@@ -199,14 +199,14 @@ impl EmbeddedState {
     ///
     /// # Errors
     /// See [`OpenError`]: each says what to do.
-    pub fn open(dir: &Path, options: Options) -> Result<(Arc<Self>, Recovery), OpenError> {
+    pub fn open(dir: &Path, options: &Options) -> Result<(Arc<Self>, Recovery), OpenError> {
         let begun = tokio::time::Instant::now();
         let io = |path: &Path, error: std::io::Error| OpenError::Io {
             path: path.to_owned(),
             why: error.to_string(),
         };
         std::fs::create_dir_all(dir).map_err(|error| io(dir, error))?;
-        let (log, loaded) = Log::open(FILE_NAMES.map(|name| dir.join(name)), &options)?;
+        let (log, loaded) = Log::open(FILE_NAMES.map(|name| dir.join(name)), options)?;
         // A new file is durable only when its name in the directory is.
         std::fs::File::open(dir)
             .and_then(|dir| dir.sync_all())

@@ -17,7 +17,7 @@ struct Embedded {
 impl Embedded {
     async fn fresh() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let (state, recovery) = EmbeddedState::open(directory.path(), Options::default()).unwrap();
+        let (state, recovery) = EmbeddedState::open(directory.path(), &Options::default()).unwrap();
         assert_eq!((recovery.tickets, recovery.repaired), (0, false));
         Self {
             directory,
@@ -37,7 +37,7 @@ impl Fixture for Embedded {
         state.check_invariants().unwrap();
         drop(Arc::into_inner(state).expect("a case keeps no copy"));
         let (state, recovery) =
-            EmbeddedState::open(self.directory.path(), Options::default()).unwrap();
+            EmbeddedState::open(self.directory.path(), &Options::default()).unwrap();
         assert!(!recovery.repaired, "it was closed in good order");
         self.state = Some(state);
     }

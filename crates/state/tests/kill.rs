@@ -28,7 +28,7 @@ async fn child_takes_tickets() {
     };
     let round: u64 = std::env::var(ROUND).unwrap().parse().unwrap();
     let now = NOW.plus_ms(round);
-    let (state, _) = EmbeddedState::open(Path::new(&directory), Options::default()).unwrap();
+    let (state, _) = EmbeddedState::open(Path::new(&directory), &Options::default()).unwrap();
     let mut callers = tokio::task::JoinSet::new();
     for caller in 0..8 {
         let state = state.clone();
@@ -70,7 +70,7 @@ async fn i2_a_killed_process_loses_no_acknowledged_ticket() {
             }
         }
         child.wait().unwrap();
-        let (state, recovery) = EmbeddedState::open(directory.path(), Options::default()).unwrap();
+        let (state, recovery) = EmbeddedState::open(directory.path(), &Options::default()).unwrap();
         assert!(recovery.repaired, "the kill was noticed");
         assert_eq!(state.check_invariants(), Ok(()));
         for id in &acknowledged {

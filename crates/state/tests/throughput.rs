@@ -23,7 +23,7 @@ fn resident_kib() -> usize {
 #[ignore = "a measurement"]
 async fn durable_creations_per_second() {
     let directory = tempfile::tempdir().unwrap();
-    let (state, _) = EmbeddedState::open(directory.path(), Options::default()).unwrap();
+    let (state, _) = EmbeddedState::open(directory.path(), &Options::default()).unwrap();
     let before = resident_kib();
     let begun = tokio::time::Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
@@ -61,7 +61,7 @@ async fn durable_creations_per_second() {
         "file: {} bytes a ticket",
         file.metadata().unwrap().len() / tickets as u64
     );
-    let (_state, recovery) = EmbeddedState::open(directory.path(), Options::default()).unwrap();
+    let (_state, recovery) = EmbeddedState::open(directory.path(), &Options::default()).unwrap();
     println!("{recovery:?}");
     assert_eq!(recovery.tickets, tickets);
 }

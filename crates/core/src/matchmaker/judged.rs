@@ -23,9 +23,8 @@ impl Judged<'_> {
     /// in the place of another. A change stays when rules hold that did not before.
     pub(super) fn repair(&self, mut group: Group, others: &[u32], allowed: i64) -> Option<Group> {
         let mut questions = 0;
-        let mut broken = match self.ask(&group) {
-            None => return Some(group),
-            Some(rule) => rule,
+        let Some(mut broken) = self.ask(&group) else {
+            return Some(group);
         };
         'again: loop {
             for change in self.changes(&group, others) {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::group::{self, Group};
+use super::group;
 use super::index::{Index, bits, item};
 use super::near::{self, Around, Limits};
+use super::offer::{Found, Look, Offer};
 use super::teams::{self, Teams};
 use super::{Budget, Plan};
 use crate::id::{Region, TicketId};
@@ -23,63 +24,6 @@ const ROUNDS: u32 = 3;
 
 /// Points of skill that a millisecond of latency is worth when one region is compared with another.
 const POINTS_PER_MS: f64 = 0.25;
-
-/// A match that its newest ticket offers.
-#[derive(Debug)]
-struct Offer {
-    slot: u32,
-    cost: i64,
-    since: u64,
-    id: u128,
-    region: usize,
-    players: u32,
-    /// Creation of its oldest member.
-    oldest: u64,
-    /// Its lowest and its highest member: if one of them is taken, it is not worth finding the others.
-    ends: [u32; 2],
-    /// Its members, where finding them again is dear.
-    group: Option<Group>,
-}
-
-/// A match as the search found it.
-struct Found {
-    players: u32,
-    spread: i64,
-    oldest: u64,
-    eager: u64,
-    ends: [u32; 2],
-    group: Option<Group>,
-}
-
-impl Found {
-    fn group(slot: u32, group: Group) -> Self {
-        Self {
-            players: group.players,
-            spread: group.spread,
-            oldest: group.oldest,
-            eager: group.eager,
-            ends: [slot; 2],
-            group: Some(group),
-        }
-    }
-
-    fn window(window: near::Window, ends: [u32; 2]) -> Self {
-        Self {
-            players: super::count(window.players()),
-            spread: window.spread,
-            oldest: window.oldest,
-            eager: window.eager,
-            ends,
-            group: None,
-        }
-    }
-}
-
-enum Look {
-    Offer(Offer),
-    /// Not before this moment.
-    Later(u64),
-}
 
 /// What is free in a region.
 pub(super) struct Free {

@@ -149,7 +149,7 @@ impl World {
         observer: Arc<dyn GatewayObserver>,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (state, _) = EmbeddedState::open(dir.path(), Options::default()).unwrap();
+        let (state, _) = EmbeddedState::open(dir.path(), &Options::default()).unwrap();
         let clock = Arc::new(ManualClock::new(NOW));
         let seen = between(state.clone());
         let gateway = gateway(seen, clock.clone(), limits, observer);

@@ -79,7 +79,7 @@ pub(crate) struct Edge {
 impl Edge {
     pub(crate) async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (state, _) = EmbeddedState::open(dir.path(), Options::default()).unwrap();
+        let (state, _) = EmbeddedState::open(dir.path(), &Options::default()).unwrap();
         let fleet = FakeFleet::new(vec![build::fleet_spec("arena")]);
         let health = Arc::new(Health(Mutex::new(true)));
         let mode = build::mode();

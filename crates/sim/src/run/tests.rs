@@ -272,7 +272,7 @@ fn a_hard_stop_ends_the_ticket_or_takes_it_to_another_mode_with_its_age() {
         });
         run(&world, &pairs(&Rc::default()), 1).unwrap()
     };
-    let widened = run_with(HardStopAction::Mode(free.mode.name.clone()));
+    let widened = run_with(HardStopAction::Mode(free.mode.name));
     assert_eq!(
         (widened.overall.matched, widened.overall.wait_ms.max),
         (2, 30_000.0)

@@ -299,7 +299,7 @@ impl Log {
 
     /// Writes `rows` in their order; they are durable when it returns. What is `carried` comes from a ledger that holds
     /// them already. After an error nothing of them counts, once [`Self::mend`] has worked.
-    pub(super) fn commit(&mut self, rows: &[Row], carried: Carried) -> Result<(), String> {
+    pub(super) fn commit(&mut self, rows: &[Row], carried: &Carried) -> Result<(), String> {
         let whole = carried.cursor == Some(Cursor::Done);
         self.append(rows, &carried.rows, if whole { WHOLE } else { 0 })?;
         self.rows += rows.len() + carried.rows.len();

@@ -33,7 +33,7 @@ fn open_on(disk: &Arc<Disk>, directory: &Path) -> Arc<EmbeddedState> {
         room_bytes: 3_000,
         opener: disk.opener(),
     };
-    let (state, _) = EmbeddedState::open(directory, options).expect("the disk works");
+    let (state, _) = EmbeddedState::open(directory, &options).expect("the disk works");
     state
 }
 
@@ -277,7 +277,7 @@ async fn i2_changes_of_a_full_disk_are_refused_and_not_seen() {
 }
 
 fn open(directory: &Path) -> Result<(), OpenError> {
-    EmbeddedState::open(directory, Options::default()).map(|_| ())
+    EmbeddedState::open(directory, &Options::default()).map(|_| ())
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn files_that_cannot_be_used_say_why() {
     );
 
     std::fs::remove_file(&path).unwrap();
-    let (state, _) = EmbeddedState::open(directory.path(), Options::default()).unwrap();
+    let (state, _) = EmbeddedState::open(directory.path(), &Options::default()).unwrap();
     let error = open(directory.path()).expect_err("in use");
     assert!(matches!(error, OpenError::Locked { .. }), "{error}");
     drop(state);
@@ -314,7 +314,7 @@ fn files_that_cannot_be_used_say_why() {
 fn with_tickets(killed: bool) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     block_on(async {
-        let (state, _) = EmbeddedState::open(directory.path(), Options::default()).unwrap();
+        let (state, _) = EmbeddedState::open(directory.path(), &Options::default()).unwrap();
         let now = Timestamp(1_700_000_000_000);
         for number in 0..300 {
             let name = format!("p{number}");
@@ -367,16 +367,16 @@ fn a_torn_tail_is_cut_and_said() {
         // What a longer file without its bytes looks like after a loss of power.
         bytes.resize(bytes.len() + random.below(2 * cut), 0);
         std::fs::write(&path, &bytes).unwrap();
-        let (state, recovery) = EmbeddedState::open(directory.path(), Options::default()).unwrap();
+        let (state, recovery) = EmbeddedState::open(directory.path(), &Options::default()).unwrap();
         assert!(recovery.repaired);
         assert_eq!(recovery.tickets, 299);
         assert_eq!(state.check_invariants(), Ok(()));
     }
-    let (state, again) = EmbeddedState::open(directory.path(), Options::default()).unwrap();
+    let (state, again) = EmbeddedState::open(directory.path(), &Options::default()).unwrap();
     assert!(!again.repaired);
     drop(state);
     std::fs::write(&path, &good).unwrap();
-    let (_, recovery) = EmbeddedState::open(directory.path(), Options::default()).unwrap();
+    let (_, recovery) = EmbeddedState::open(directory.path(), &Options::default()).unwrap();
     assert_eq!((recovery.repaired, recovery.tickets), (true, 300));
 }
 

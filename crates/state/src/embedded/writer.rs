@@ -113,7 +113,7 @@ impl Writer {
         let (batch, number, carried) = self.apply(jobs);
         let mut written = Ok(());
         if !batch.rows.is_empty() {
-            written = self.log.commit(&batch.rows, carried);
+            written = self.log.commit(&batch.rows, &carried);
         }
         match written {
             Ok(()) => self.publish(batch, number),
@@ -220,7 +220,7 @@ impl Writer {
                     .collect();
                 let carried = self.log.carry(rows.len(), &view.ledger);
                 drop(view);
-                self.log.commit(&rows, carried)
+                self.log.commit(&rows, &carried)
             });
         match written {
             Ok(()) => self.beating.clear(),
