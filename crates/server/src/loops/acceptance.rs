@@ -15,41 +15,16 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::LoopError;
-use super::matchmaking::{PLACEMENTS_MAX, Parts, RESTART_PAUSE, Reserved};
+use super::matchmaking::{PLACEMENTS_MAX, Parts, Reserved};
+use super::{LoopError, lease};
 use crate::director::Outcome;
 
 /// Follows the ready checks of all game modes while the lease is held, until `shutdown`; then waits for the placements
 /// under way.
-pub async fn run(
-    parts: Parts,
-    mut lease: watch::Receiver<Option<Fence>>,
-    shutdown: CancellationToken,
-) {
+pub async fn run(parts: Parts, lease: watch::Receiver<Option<Fence>>, shutdown: CancellationToken) {
     let placements = TaskTracker::new();
-    while !shutdown.is_cancelled() {
-        let fence = *lease.borrow_and_update();
-        let term = async {
-            match fence {
-                Some(fence) => {
-                    Checks::new(parts.clone(), fence, placements.clone())
-                        .run()
-                        .await
-                }
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = shutdown.cancelled() => break,
-            changed = lease.changed() => if changed.is_err() { break },
-            ended = term => {
-                if let Err(error) = ended {
-                    tracing::warn!(%error, "the ready checks begin anew");
-                }
-                tokio::time::sleep(RESTART_PAUSE).await;
-            }
-        }
-    }
+    let one = |fence| Checks::new(parts.clone(), fence, placements.clone()).run();
+    lease::terms(lease, shutdown, "the loop of ready checks", one).await;
     placements.close();
     placements.wait().await;
 }

@@ -8,6 +8,7 @@ use stadion_core::time::Clock;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::LoopError;
 use crate::metrics::Metrics;
 
 /// Life of a lease, milliseconds: three missed renewals, as Kubernetes' leader election has it (15 s and 5 s here).
@@ -15,6 +16,9 @@ pub const TTL_MS: u64 = 15_000;
 const RENEW_PERIOD: Duration = Duration::from_millis(TTL_MS / 3);
 /// Pause while another replica holds it: a third of a renewal.
 const WAIT_PERIOD: Duration = Duration::from_millis(TTL_MS / 9);
+
+/// Pause before work under the lease begins anew.
+const RESTART_PAUSE: Duration = Duration::from_millis(250);
 
 /// Holds the lease for `holder` as long as it can and says so through `held`.
 pub async fn keep(
@@ -56,6 +60,37 @@ pub async fn keep(
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Runs `term` for each fence that is held, until `shutdown`. A term that ends while the fence is still held begins anew
+/// after a pause: its store did not answer, or its fence turned out to be old.
+pub(super) async fn terms<F>(
+    mut lease: watch::Receiver<Option<Fence>>,
+    shutdown: CancellationToken,
+    what: &str,
+    mut term: impl FnMut(Fence) -> F,
+) where
+    F: Future<Output = Result<(), LoopError>>,
+{
+    while !shutdown.is_cancelled() {
+        let fence = *lease.borrow_and_update();
+        let term = async {
+            match fence {
+                Some(fence) => term(fence).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            changed = lease.changed() => if changed.is_err() { break },
+            ended = term => {
+                if let Err(error) = ended {
+                    tracing::warn!(%error, "{what} begins anew");
+                }
+                tokio::time::sleep(RESTART_PAUSE).await;
+            }
         }
     }
 }

@@ -20,10 +20,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::LoopError;
 use super::decision_log::{DecisionLog, Scribe};
 use super::outlook::{Desk, Question};
 use super::scaling::Demand;
+use super::{LoopError, lease};
 use crate::director::{Director, Outcome};
 use crate::metrics::Metrics;
 
@@ -38,8 +38,6 @@ pub(super) const PLACEMENTS_MAX: usize = 64;
 /// With tickets waiting, time alone can make a match possible, so the pool is looked at once per interval; but
 /// planning takes at most a tenth of one core: after a plan comes a pause of this many times what it took.
 const PLANNING_PAUSE: u32 = 9;
-/// Pause before a matchmaker whose store did not answer begins anew.
-pub(super) const RESTART_PAUSE: Duration = Duration::from_millis(250);
 /// Pause between two looks for tickets that move to another game mode, milliseconds: a look is at the whole pool.
 const MOVE_PERIOD_MS: u64 = 1_000;
 /// Tickets that one look moves: their commits are one group.
@@ -111,29 +109,13 @@ struct Matchmaker {
 pub async fn run(
     parts: Parts,
     mode: GameMode,
-    mut lease: watch::Receiver<Option<Fence>>,
+    lease: watch::Receiver<Option<Fence>>,
     shutdown: CancellationToken,
 ) {
     let placements = TaskTracker::new();
-    while !shutdown.is_cancelled() {
-        let fence = *lease.borrow_and_update();
-        let term = async {
-            match fence {
-                Some(fence) => term(parts.clone(), mode.clone(), fence, placements.clone()).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = shutdown.cancelled() => break,
-            changed = lease.changed() => if changed.is_err() { break },
-            ended = term => {
-                if let Err(error) = ended {
-                    tracing::warn!(%error, game_mode = %mode.name, "a matchmaker begins anew");
-                    tokio::time::sleep(RESTART_PAUSE).await;
-                }
-            }
-        }
-    }
+    let what = format!("the matchmaker of {}", mode.name);
+    let one = |fence| term(parts.clone(), mode.clone(), fence, placements.clone());
+    lease::terms(lease, shutdown, &what, one).await;
     placements.close();
     placements.wait().await;
 }
