@@ -12,6 +12,7 @@ const EDGES: &[(&str, &str, &[&str])] = &[
     ("stadion-client", "crates/client", &[]),
     ("stadion-sdk", "crates/sdk", &[]),
     ("stadion-network", "crates/network", &[]),
+    ("stadion-netlab", "crates/netlab", &[]),
     ("stadion-state", "crates/state", &["stadion-core"]),
     ("stadion-sim", "crates/sim", &["stadion-core"]),
     (
@@ -62,6 +63,8 @@ const EDGES: &[(&str, &str, &[&str])] = &[
             "stadion-sim",
             "stadion-arena",
             "stadion-sdk",
+            "stadion-network",
+            "stadion-netlab",
         ],
     ),
     ("xtask", "xtask", &[]),
