@@ -177,6 +177,7 @@ impl Greedy {
             teams: (0..teams).map(|team| of_team(team).collect()).collect(),
             players: group.players,
             quality: Quality::default(),
+            roles: std::collections::BTreeMap::new(),
         }
     }
 }

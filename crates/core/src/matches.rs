@@ -43,6 +43,23 @@ pub struct MatchPlan {
     pub players: u32,
     /// How good.
     pub quality: Quality,
+    /// What each player plays; nobody where the game mode has no roles, and not those who take any seat.
+    pub roles: BTreeMap<PlayerId, String>,
+}
+
+/// Tickets that the planner proposes to put into free seats of a live match. Tickets are whole in one team.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fill {
+    /// The match.
+    pub match_id: MatchId,
+    /// Tickets, with the team that each joins, from 0.
+    pub tickets: Vec<(TicketId, u32)>,
+    /// Players in all.
+    pub players: u32,
+    /// How good the match is with them.
+    pub quality: Quality,
+    /// What each newcomer plays, as in [`MatchPlan::roles`].
+    pub roles: BTreeMap<PlayerId, String>,
 }
 
 /// Why a match came to nothing.
@@ -143,6 +160,28 @@ pub struct MatchPlayer {
     pub ticket_id: TicketId,
     /// Team, from 0.
     pub team: u32,
+    /// What the player plays, where the game mode has roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+}
+
+/// Free seats of a live match that its game server would have filled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenSeats {
+    /// Seats by team; at least one in all.
+    pub seats: Vec<u32>,
+    /// Since when the match has offered seats without a break.
+    pub since: Timestamp,
+}
+
+impl OpenSeats {
+    /// Seats in all.
+    #[must_use]
+    pub fn total(&self) -> u32 {
+        self.seats
+            .iter()
+            .fold(0, |sum, seats| sum.saturating_add(*seats))
+    }
 }
 
 /// A ready check: who has said what, and until when.
@@ -191,6 +230,9 @@ pub struct Match {
     pub acceptance: Option<Acceptance>,
     /// Its server, once placed.
     pub allocation: Option<Allocation>,
+    /// Seats that its game server offers while it is live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<OpenSeats>,
     /// When it was committed.
     pub created_at: Timestamp,
     /// When its state last changed.

@@ -73,6 +73,9 @@ pub struct Session {
     pub region: Region,
     /// Team, from 0.
     pub team: u32,
+    /// What the player plays, where the game mode has roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// Where it is in its life.
     #[serde(flatten)]
     pub state: SessionState,

@@ -118,6 +118,7 @@ pub fn join_token(data: &[u8]) -> bool {
             server: named(ServerName::new("arena-1")),
             region: named(Region::new("eu-west-1")),
             team: 1,
+            role: None,
             state: SessionState::Reserved,
             created_at: NOW,
             connected_at: None,

@@ -214,6 +214,7 @@ mod tests {
             server: ServerName::new("arena-1").unwrap(),
             region: Region::new("eu-west-1").unwrap(),
             team: 1,
+            role: None,
             state: SessionState::Reserved,
             created_at: Timestamp(1_000_500),
             connected_at: None,

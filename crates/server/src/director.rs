@@ -240,6 +240,7 @@ impl Director {
             server: allocation.server.clone(),
             region: allocation.region.clone(),
             team: player.team,
+            role: player.role.clone(),
             state: SessionState::Reserved,
             created_at: now,
             connected_at: None,

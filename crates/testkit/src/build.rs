@@ -145,6 +145,7 @@ pub fn new_match(tickets: &[TicketId], now: Timestamp) -> NewMatch {
             teams: tickets.iter().map(|id| vec![*id]).collect(),
             players: u32::try_from(tickets.len()).expect("a few"),
             quality: Quality::default(),
+            roles: BTreeMap::new(),
         },
         acceptance: None,
     }
@@ -174,6 +175,7 @@ pub fn placement(game: &Match, server: &str, now: Timestamp) -> Placement {
         server: server_name(server),
         region: game.region.clone(),
         team: seat.team,
+        role: seat.role.clone(),
         state: SessionState::Reserved,
         created_at: now,
         connected_at: None,

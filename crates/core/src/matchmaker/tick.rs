@@ -424,6 +424,7 @@ impl<'a> Tick<'a> {
                 team_gap: fairness.gap,
                 win_chance: fairness.win_chance,
             },
+            roles: BTreeMap::new(),
         }
     }
 

@@ -11,6 +11,7 @@ fn session(state: SessionState) -> Session {
         server: ServerName::new("s").unwrap(),
         region: Region::new("eu").unwrap(),
         team: 0,
+        role: None,
         state,
         created_at: START,
         connected_at: None,

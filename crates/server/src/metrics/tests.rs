@@ -103,6 +103,7 @@ fn live_match(now: Timestamp, state: MatchState) -> Match {
                 player_id: PlayerId::new(name).unwrap(),
                 ticket_id: TicketId::new(Timestamp(1), 1),
                 team: 0,
+                role: None,
             })
             .to_vec(),
         requirements: stadion_core::ticket::Requirements::default(),
@@ -113,6 +114,7 @@ fn live_match(now: Timestamp, state: MatchState) -> Match {
         state,
         acceptance: None,
         allocation: None,
+        backfill: None,
         created_at: Timestamp(1_000),
         changed_at: now,
         result: None,

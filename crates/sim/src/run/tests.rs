@@ -43,6 +43,7 @@ impl Planner for Pairs {
                 teams: pair.iter().map(|ticket| vec![ticket.id]).collect(),
                 players: 2,
                 quality: Quality::default(),
+                roles: BTreeMap::new(),
             });
         }
         plan

@@ -63,6 +63,7 @@ impl Ledger {
                     player_id: player_id.clone(),
                     ticket_id,
                     team,
+                    role: new.plan.roles.get(player_id).cloned(),
                 });
             }
             line_up.requirements = line_up.requirements.merged(&ticket.requirements);
@@ -139,6 +140,7 @@ impl Transition<'_> {
             },
             acceptance,
             allocation: None,
+            backfill: None,
             created_at: self.now,
             changed_at: self.now,
             result: None,
