@@ -1,0 +1,319 @@
+//! The machine: its files, its programs, its clock. The only place that touches it, and it can stand elsewhere: in a
+//! network namespace, or below a directory in tests.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
+use rustix::thread::LinkNameSpaceType;
+
+use crate::{Error, Result};
+
+/// No file of `/proc`, `/sys` or of ours that we read is longer.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+/// What a tool says is cut to this in messages.
+const SAID_BYTES_MAX: usize = 600;
+
+/// The machine.
+#[derive(Debug)]
+pub struct Host {
+    /// Before every path; empty on the real machine.
+    root: PathBuf,
+    /// Where the sysfs of the entered namespace is.
+    sys: Option<PathBuf>,
+    netns: Option<String>,
+    /// Keeps the sysfs of the entered namespace.
+    _sysfs: Option<OwnedFd>,
+}
+
+/// What a program did.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// It ended with code 0.
+    pub success: bool,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+impl Host {
+    /// The machine as this process sees it.
+    #[must_use]
+    pub const fn node() -> Self {
+        Self {
+            root: PathBuf::new(),
+            sys: None,
+            netns: None,
+            _sysfs: None,
+        }
+    }
+
+    /// The machine below a directory: `proc`, `sys`, `etc` and so on are read and written there, and programs are taken
+    /// from its `bin`.
+    #[must_use]
+    pub fn below(root: &Path) -> Self {
+        Self {
+            root: root.to_path_buf(),
+            ..Self::node()
+        }
+    }
+
+    /// The machine as the network namespace `name` (of `ip netns`) sees it. The calling thread enters it for good.
+    ///
+    /// # Errors
+    /// [`Error::File`] when there is no such namespace, [`Error::Privilege`] when it may not be entered.
+    pub fn netns(name: &str) -> Result<Self> {
+        if name.is_empty() || name.contains('/') || name.starts_with('.') {
+            return Err(Error::Usage(format!(
+                "`{name}` is not the name of a network namespace"
+            )));
+        }
+        let path = PathBuf::from(format!("/run/netns/{name}"));
+        let file = fs::File::open(&path).map_err(|source| file_error("opening", &path, source))?;
+        let denied = |source: rustix::io::Errno| match source {
+            rustix::io::Errno::PERM | rustix::io::Errno::ACCESS => Error::Privilege {
+                what: format!("entering the network namespace {name}"),
+                needs: "CAP_SYS_ADMIN",
+                hint: "run it as root".into(),
+            },
+            other => file_error("entering", &path, other.into()),
+        };
+        rustix::thread::move_into_link_name_space(
+            std::os::fd::AsFd::as_fd(&file),
+            Some(LinkNameSpaceType::Network),
+        )
+        .map_err(denied)?;
+        // `/sys/class/net` belongs to the namespace in which it was mounted: this one has a mount of its own, which
+        // nobody else sees.
+        let sysfs = rustix::mount::fsopen("sysfs", FsOpenFlags::FSOPEN_CLOEXEC)
+            .and_then(|context| {
+                rustix::mount::fsconfig_create(&context)?;
+                rustix::mount::fsmount(
+                    &context,
+                    FsMountFlags::FSMOUNT_CLOEXEC,
+                    MountAttrFlags::empty(),
+                )
+            })
+            .map_err(denied)?;
+        Ok(Self {
+            root: PathBuf::new(),
+            sys: Some(PathBuf::from(format!(
+                "/proc/self/fd/{}",
+                sysfs.as_raw_fd()
+            ))),
+            netns: Some(name.into()),
+            _sysfs: Some(sysfs),
+        })
+    }
+
+    /// The network namespace that was entered by name.
+    #[must_use]
+    pub fn netns_name(&self) -> Option<&str> {
+        self.netns.as_deref()
+    }
+
+    /// Whether this is the real machine, and not a directory that stands for one.
+    #[must_use]
+    pub fn is_real(&self) -> bool {
+        self.root.as_os_str().is_empty()
+    }
+
+    /// Where the file is that the host calls `path` (absolute).
+    #[must_use]
+    pub fn at(&self, path: &str) -> PathBuf {
+        if let Some(sys) = &self.sys
+            && let Some(rest) = path.strip_prefix("/sys/")
+        {
+            return sys.join(rest);
+        }
+        // `/proc/net` is that of the main thread; ours may be in another namespace.
+        if self.is_real()
+            && let Some(rest) = path.strip_prefix("/proc/net/")
+        {
+            return Path::new("/proc/thread-self/net").join(rest);
+        }
+        self.root.join(path.trim_start_matches('/'))
+            .components()
+            .fold(
+                if self.is_real() { PathBuf::from("/") } else { PathBuf::new() },
+                |mut whole, part| {
+                    whole.push(part);
+                    whole
+                },
+            )
+    }
+
+    /// The text of a file; nothing when there is no such file.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn read(&self, path: &str) -> Result<Option<String>> {
+        use std::io::Read as _;
+        let mut bytes = Vec::new();
+        let read = fs::File::open(self.at(path))
+            .and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes));
+        match read {
+            Ok(_) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(file_error("reading", Path::new(path), source)),
+        }
+    }
+
+    /// Writes a file of the kernel with one `write(2)`: it answers to that call, and to no later one.
+    ///
+    /// # Errors
+    /// [`Error::File`] with what the kernel said.
+    pub fn write_kernel(&self, path: &str, value: &str) -> Result<()> {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).truncate(!self.is_real());
+        let done = options.open(self.at(path)).and_then(|mut file| {
+            let line = format!("{value}\n");
+            match file.write(line.as_bytes())? {
+                all if all == line.len() => Ok(()),
+                _ => Err(io::Error::from(io::ErrorKind::WriteZero)),
+            }
+        });
+        done.map_err(|source| file_error("writing", Path::new(path), source))
+    }
+
+    /// The names in a directory, sorted; none when it is not there.
+    #[must_use]
+    pub fn list(&self, path: &str) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.at(path)) else {
+            return Vec::new();
+        };
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Runs a program with `input` on its standard input, in the network namespace of the calling thread.
+    ///
+    /// # Errors
+    /// [`Error::ToolMissing`]; [`Error::File`] when it cannot be started. That it fails is no error here.
+    pub fn run(&self, program: &str, args: &[&str], input: &str) -> Result<Output> {
+        let path = if self.is_real() {
+            PathBuf::from(program)
+        } else {
+            self.root.join("bin").join(program)
+        };
+        let mut command = Command::new(path);
+        command
+            .args(args)
+            .env("LC_ALL", "C")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if self.is_real() {
+            // A user without privileges has no sbin on the path, and may read all the same.
+            let path = std::env::var("PATH").unwrap_or_default();
+            command.env("PATH", format!("{path}:/usr/sbin:/sbin:/usr/bin:/bin"));
+        }
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => Error::ToolMissing {
+                program: program.into(),
+                package: package_of(program),
+            },
+            _ => file_error("starting", Path::new(program), source),
+        };
+        let mut child = command.spawn().map_err(failed)?;
+        let mut stdin = child.stdin.take().expect("invariant: it was piped");
+        let text = input.to_owned();
+        // The other end may fill its output before it has read all of its input.
+        let feeder = std::thread::spawn(move || {
+            // A program that refuses its input early closes it; what it says then is what counts.
+            stdin.write_all(text.as_bytes()).ok();
+        });
+        let output = child.wait_with_output().map_err(failed)?;
+        feeder.join().ok();
+        Ok(Output {
+            success: output.status.success(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    /// [`Host::run`] for a program that must succeed; its standard output.
+    ///
+    /// # Errors
+    /// Those of [`Host::run`], and [`Error::Tool`] when it fails, [`Error::Privilege`] when it says that it may not.
+    pub fn must_run(&self, program: &str, args: &[&str], input: &str) -> Result<String> {
+        let output = self.run(program, args, input)?;
+        if output.success {
+            return Ok(output.stdout);
+        }
+        let said = shorten(if output.stderr.trim().is_empty() {
+            &output.stdout
+        } else {
+            &output.stderr
+        });
+        let command = format!("{program} {}", args.join(" "));
+        if said.contains("Operation not permitted") && !rustix::process::geteuid().is_root() {
+            return Err(Error::Privilege {
+                what: format!("`{command}`"),
+                needs: "CAP_NET_ADMIN",
+                hint: "run it as root".into(),
+            });
+        }
+        Err(Error::Tool { command, said })
+    }
+
+    /// Time since the machine was started, which no clock setting moves.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Duration::new(
+            u64::try_from(now.tv_sec).unwrap_or(0),
+            u32::try_from(now.tv_nsec).unwrap_or(0),
+        )
+    }
+
+    /// Waits.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a tool of one thread, without a runtime"
+    )]
+    pub fn pause(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+}
+
+/// The package that has a program, in Debian and Fedora.
+fn package_of(program: &str) -> &'static str {
+    match program {
+        "nft" => "nftables",
+        "tc" | "ip" | "ss" => "iproute2 (Fedora: iproute-tc)",
+        "ethtool" => "ethtool",
+        _ => "that has it",
+    }
+}
+
+fn file_error(what: &'static str, path: &Path, source: io::Error) -> Error {
+    if source.kind() == io::ErrorKind::PermissionDenied {
+        return Error::Privilege {
+            what: format!("{what} {}", path.display()),
+            needs: "root",
+            hint: "run it as root".into(),
+        };
+    }
+    Error::File {
+        what,
+        path: path.to_path_buf(),
+        source,
+    }
+}
+
+fn shorten(said: &str) -> String {
+    let said = said.trim();
+    match said.char_indices().nth(SAID_BYTES_MAX) {
+        Some((end, _)) => format!("{}…", &said[..end]),
+        None => said.to_owned(),
+    }
+}

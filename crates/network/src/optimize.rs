@@ -1,0 +1,1 @@
+//! Settings of the kernel and its devices for game servers.

@@ -1,0 +1,1 @@
+//! A UDP echo probe of our own: loss and latency to a peer.

@@ -1,0 +1,177 @@
+//! What is wished for a host: one YAML file, or one of the profiles that are built in.
+
+pub mod firewall;
+pub mod optimize;
+pub mod protect;
+pub mod shape;
+pub mod thresholds;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Error, Result};
+
+/// A profile is some hundred lines; a file of a mebibyte is a mistake.
+const PROFILE_BYTES_MAX: usize = 1 << 20;
+
+/// The profile that a file builds on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Base {
+    /// What we advise.
+    #[default]
+    Recommended,
+    /// The numbers of the guide's script. Several of them harm; the notes of a plan say which.
+    Guide,
+}
+
+/// What is wished for a host.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Profile {
+    /// The profile that fills what is left out.
+    pub extends: Base,
+    /// Settings of the kernel and its devices.
+    pub optimize: optimize::Optimize,
+    /// How packets that leave share the uplink.
+    pub traffic_shape: shape::Shape,
+    /// What protects against floods.
+    pub ddos_protect: protect::Protect,
+    /// Which ports are open, and to whom.
+    pub firewall: firewall::Firewall,
+    /// When `monitor` and `report` raise an alarm.
+    pub thresholds: thresholds::Thresholds,
+}
+
+impl Profile {
+    /// The built-in profile.
+    #[must_use]
+    pub fn builtin(base: Base) -> Self {
+        match base {
+            Base::Recommended => Self::default(),
+            Base::Guide => Self {
+                extends: Base::Guide,
+                optimize: optimize::Optimize::guide(),
+                traffic_shape: shape::Shape::guide(),
+                ddos_protect: protect::Protect::guide(),
+                firewall: firewall::Firewall::guide(),
+                thresholds: thresholds::Thresholds::guide(),
+            },
+        }
+    }
+
+    /// Reads a profile; `path` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::Profile`] with the line, and for a key that is not known with the nearest that is.
+    pub fn parse(path: &str, text: &str) -> Result<Self> {
+        let wrong = |what: String| Error::Profile {
+            path: path.into(),
+            what,
+        };
+        if text.len() > PROFILE_BYTES_MAX {
+            return Err(wrong("longer than 1 MiB".into()));
+        }
+        let options = serde_saphyr::options! {
+            // A node takes two bytes at least, and a person writes no 20,000 of them.
+            budget: serde_saphyr::budget! {
+                max_documents: 1,
+                max_nodes: 20_000,
+                max_events: 80_000,
+                max_depth: 16,
+                max_aliases: 100,
+                max_anchors: 100,
+            },
+            strict_booleans: true,
+            with_snippet: false,
+        };
+        let said = |error: serde_saphyr::Error| {
+            let text = error.without_snippet().to_string();
+            wrong(format!("{text}{}", hint(&text)))
+        };
+        // The first reading finds mistakes and says on which line they are.
+        let direct: Option<Self> =
+            serde_saphyr::from_str_with_options(text, options.clone()).map_err(said)?;
+        let direct = direct.unwrap_or_default();
+        if direct.extends == Base::Recommended {
+            return Ok(direct);
+        }
+        let written: Value = serde_saphyr::from_str_with_options(text, options).map_err(said)?;
+        let mut whole = serde_json::to_value(Self::builtin(direct.extends))
+            .map_err(|error| wrong(error.to_string()))?;
+        overlay(&mut whole, written);
+        serde_json::from_value(whole).map_err(|error| wrong(error.to_string()))
+    }
+}
+
+/// Lays `over` on `base`: objects key by key, everything else as a whole.
+fn overlay(base: &mut Value, over: Value) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) => {
+            for (key, value) in over {
+                overlay(base.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (_, Value::Null) => {}
+        (base, over) => *base = over,
+    }
+}
+
+/// The nearest known word to the unknown one that `message` quotes first; serde lists the known ones after it.
+fn hint(message: &str) -> String {
+    if !message.contains("unknown") {
+        return String::new();
+    }
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let Some(word) = quoted.next() else {
+        return String::new();
+    };
+    // A third of the letters wrong is still a slip; more is another word.
+    let far = (word.chars().count() / 3).max(1);
+    quoted
+        .map(|known| (strsim::damerau_levenshtein(word, known), known))
+        .filter(|(distance, _)| *distance <= far)
+        .min()
+        .map_or_else(String::new, |(_, known)| {
+            format!("; did you mean `{known}`?")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_refused_with_the_nearest_known_one() {
+        let error = Profile::parse("p.yaml", "optimize:\n  gouvernor: performance\n")
+            .expect_err("a key nobody knows");
+        let text = error.to_string();
+        assert!(text.contains("did you mean `governor`?"), "{text}");
+        assert!(text.contains("line 2") || text.contains('2'), "{text}");
+    }
+
+    #[test]
+    fn a_file_builds_on_the_profile_it_names_and_changes_only_what_it_says() {
+        let read = Profile::parse("p", "extends: guide\noptimize:\n  governor: null\n").unwrap();
+        assert_eq!(read, Profile::builtin(Base::Guide));
+        let read =
+            Profile::parse("p", "extends: guide\noptimize:\n  governor: schedutil\n").unwrap();
+        let mut expected = Profile::builtin(Base::Guide);
+        expected.optimize.governor = Some("schedutil".into());
+        assert_eq!(read, expected);
+        assert_eq!(Profile::parse("p", "").unwrap(), Profile::default());
+        assert_eq!(
+            Profile::parse("p", "optimize:\n").unwrap(),
+            Profile::default()
+        );
+    }
+
+    #[test]
+    fn every_built_in_profile_survives_writing_and_reading() {
+        for base in [Base::Recommended, Base::Guide] {
+            let profile = Profile::builtin(base);
+            let text = serde_saphyr::to_string(&profile).unwrap();
+            assert_eq!(Profile::parse("p", &text).unwrap(), profile, "{text}");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Findings about a host, with the command that mends each.

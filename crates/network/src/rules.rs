@@ -1,0 +1,1 @@
+//! The rules of nftables: protection and firewall, as text.

@@ -1,0 +1,1 @@
+//! Traffic shaping, as steps of `tc`.
