@@ -7,6 +7,7 @@
 //! best first: narrow in skill, near, and old.
 
 mod allowance;
+mod backfill;
 mod changes;
 mod compiled;
 mod group;
@@ -23,16 +24,18 @@ mod tick;
 mod why;
 mod wishes;
 
+pub use self::backfill::{LiveMatch, Seated};
 pub use self::why::{Apart, Explanation, Hold, Next, Relaxation};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use self::backfill::Live;
 use self::index::Index;
 use self::tick::{Free, Tick};
-use crate::id::{Region, TicketId};
+use crate::id::{MatchId, Region, TicketId};
 use crate::limits::REGIONS_MAX;
-use crate::matches::MatchPlan;
+use crate::matches::{Fill, MatchPlan};
 use crate::mode::GameMode;
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
@@ -42,6 +45,7 @@ use crate::time::Timestamp;
 pub struct Pool {
     mode: GameMode,
     index: Index,
+    live: Live,
     /// Plans made.
     plans: u32,
     /// Regions with a fleet at the last plan, as bits.
@@ -81,6 +85,9 @@ pub struct Waiting {
 pub struct Plan {
     /// Matches, in the order in which they should be placed. No ticket is in two.
     pub matches: Vec<MatchPlan>,
+    /// Free seats of live matches that are filled, in the order in which it should be done; none needs a server. No
+    /// ticket is in two of them, nor in a match, and no match has two.
+    pub fills: Vec<Fill>,
     /// Matches that could be played but for a game server, by region: what the fleets should grow by. Not known, and
     /// empty, while [`Plan::carry_over`] says that the tick is not over.
     pub unplaced: BTreeMap<Region, u32>,
@@ -99,6 +106,7 @@ impl Pool {
         regions.truncate(REGIONS_MAX);
         Self {
             index: Index::new(&mode, regions),
+            live: Live::default(),
             mode,
             plans: 0,
             named: 0,
@@ -116,6 +124,22 @@ impl Pool {
     /// Takes a ticket out, if it is in. O(regions · log n).
     pub fn remove(&mut self, id: TicketId) -> Option<Arc<Ticket>> {
         self.index.remove(id)
+    }
+
+    /// Offers free seats of a live match; replaces what was offered of it before. Has no effect where the game mode has
+    /// no backfill. O(players of the match + log n).
+    pub fn open(&mut self, offer: LiveMatch) {
+        self.live.open(&mut self.index, offer);
+    }
+
+    /// Forgets a live match: it is over, or wants nobody any more.
+    pub fn close(&mut self, id: MatchId) {
+        self.live.close(&mut self.index, id);
+    }
+
+    /// Live matches with free seats, in no order; those set aside are not among them.
+    pub fn open_matches(&self) -> impl Iterator<Item = &LiveMatch> {
+        self.live.offers()
     }
 
     /// Tickets, those set aside included.
@@ -136,8 +160,9 @@ impl Pool {
         &self.mode
     }
 
-    /// Plans matches. Planned tickets are set aside: the caller removes them when the match is committed, and inserts
-    /// them again when it is not.
+    /// Plans matches, and fills of live ones. Planned tickets are set aside: the caller removes them when the match is
+    /// committed, and inserts them again when it is not. Filled matches are set aside, too: the caller opens them again
+    /// with the seats that are left, or with all of them when the fill came to nothing.
     ///
     /// Costs O(regions · (players of a match + log n)) for each ticket that came, whose waiting changed what it allows,
     /// or that could play but for a server; nothing for the others. Pools of equal tickets give equal plans, whatever
