@@ -19,6 +19,10 @@ pub struct LiveMatch {
     pub seated: Vec<Seated>,
     /// The seats that its game server would have filled, by team, and since when.
     pub open: OpenSeats,
+    /// Labels that its game server carries or was asked for: whoever joins must not contradict them.
+    pub labels: BTreeMap<String, String>,
+    /// Players that its game server takes, where that is known. Where it is not, nobody joins who asks for a least.
+    pub max_players: Option<u32>,
     /// Who plays what, as far as it is known; the others count with the roles that they asked for.
     pub roles: BTreeMap<PlayerId, String>,
 }
