@@ -34,5 +34,9 @@ pub const EVENTS_PER_PLAYER_MAX: usize = 32;
 /// Heartbeats of one call: the largest default game mode has 100 players, twice that for shared servers.
 pub const HEARTBEATS_PER_CALL_MAX: usize = 256;
 
+/// Seats of one match over its whole life, also of those who left: every seat of the largest default game mode taken ten
+/// times. At 120 bytes each in the line-up, the match is 120 KB at most, and written again with every change.
+pub const MATCH_SEATS_MAX: usize = 1_000;
+
 /// Tickets that one call may list.
 pub const LIST_MAX: usize = 1_000;

@@ -74,11 +74,14 @@ pub enum StateError {
         /// The state it is in.
         state: &'static str,
     },
-    /// The token's session belongs to another server or match (I5). Somebody's fault; do not retry.
-    #[error("session {session_id} belongs elsewhere")]
+    /// The match is another server's, or the token's session another server's or match's (I5). Somebody's fault; do not
+    /// retry.
+    #[error("{what} {id} belongs elsewhere")]
     WrongServer {
-        /// The session.
-        session_id: SessionId,
+        /// `match` or `session`.
+        what: &'static str,
+        /// Its id.
+        id: String,
     },
     /// The token was used before (I5). Do not retry.
     #[error("the join token of session {session_id} was used before")]
@@ -282,6 +285,36 @@ pub trait State: Send + Sync + 'static {
         fence: Fence,
         id: MatchId,
         placement: Placement,
+        now: Timestamp,
+    ) -> Result<Arc<Match>, StateError>;
+
+    /// Sets the seats by team that the `server` of a live match would have filled, in place of those that it offered
+    /// before; none withdraws the offer. Repeating it is no error and changes nothing. The match offers them until they are
+    /// filled, withdrawn, or it ends.
+    ///
+    /// # Errors
+    /// `NotFound`, `WrongServer` (the match is on another one), `WrongState` (not live), `Full` (more than
+    /// [`crate::limits::MATCH_SEATS_MAX`] over its whole life), `Unavailable`.
+    async fn open_seats(
+        &self,
+        id: MatchId,
+        server: &ServerName,
+        seats: &[u32],
+        now: Timestamp,
+    ) -> Result<Arc<Match>, StateError>;
+
+    /// Puts newcomers into free seats of a live match, whole tickets in one team each: all of them search in its game mode,
+    /// none of their players is in an open match, and the match offers those seats, or nothing happens. Then the seats are
+    /// offered no more, the players are in the line-up, and the rest is as in [`Self::place_match`]. Repeating it with the
+    /// same tickets is no error and changes nothing.
+    ///
+    /// # Errors
+    /// `NotFound`, `Stale` (a ticket), `WrongState` (not live, or other seats than offered), `Fenced`, `Unavailable`.
+    async fn fill_match(
+        &self,
+        fence: Fence,
+        id: MatchId,
+        sessions: Vec<Session>,
         now: Timestamp,
     ) -> Result<Arc<Match>, StateError>;
 

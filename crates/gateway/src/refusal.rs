@@ -70,6 +70,8 @@ impl From<StateError> for Refusal {
             StateError::IdempotencyMismatch => ProblemKind::IdempotencyMismatch,
             StateError::AlreadyAnswered { .. } => ProblemKind::AlreadyAnswered,
             StateError::WrongState { .. } => ProblemKind::WrongState,
+            // Whose match it is must not be learnt.
+            StateError::WrongServer { what: "match", .. } => ProblemKind::NotFound,
             StateError::WrongServer { .. } => ProblemKind::JoinTokenForeign,
             StateError::AlreadyRedeemed { .. } => ProblemKind::JoinTokenUsed,
             StateError::Full { .. } => {

@@ -17,6 +17,7 @@ use stadion_core::ticket::{CancelReason, Idempotency, NewTicket, Ticket};
 use stadion_core::time::Timestamp;
 
 mod acceptance;
+mod backfill;
 mod check;
 mod index;
 mod lease;
@@ -81,6 +82,16 @@ pub(crate) enum Command {
         fence: Fence,
         id: MatchId,
         placement: Box<Placement>,
+    },
+    OpenSeats {
+        id: MatchId,
+        server: ServerName,
+        seats: Vec<u32>,
+    },
+    FillMatch {
+        fence: Fence,
+        id: MatchId,
+        sessions: Vec<Session>,
     },
     AbandonMatch {
         fence: Fence,
@@ -172,7 +183,8 @@ struct Player {
     searching: Vec<TicketId>,
     matches: Vec<MatchId>,
     sessions: Vec<SessionId>,
-    open_match: Option<MatchId>,
+    /// Those that are not over, also where the player has left.
+    open_matches: Vec<MatchId>,
     /// With the number of the row, oldest first.
     mailbox: VecDeque<(u64, Arc<PlayerEvent>)>,
 }
@@ -333,6 +345,14 @@ impl Transition<'_> {
                 id,
                 placement,
             } => Outcome::Match(self.place_match(fence, id, *placement)?),
+            Command::OpenSeats { id, server, seats } => {
+                Outcome::Match(self.open_seats(id, &server, seats)?)
+            }
+            Command::FillMatch {
+                fence,
+                id,
+                sessions,
+            } => Outcome::Match(self.fill_match(fence, id, sessions)?),
             Command::AbandonMatch { fence, id, reason } => {
                 Outcome::Match(self.abandon_match(fence, id, reason)?)
             }

@@ -189,6 +189,29 @@ pub fn placement(game: &Match, server: &str, now: Timestamp) -> Placement {
     }
 }
 
+/// New seats in `team` of the live match `game` for everybody of `ticket`.
+#[must_use]
+pub fn seats(game: &Match, ticket: &Ticket, team: u32, now: Timestamp) -> Vec<Session> {
+    let server = game.allocation.as_ref().map(|placed| placed.server.clone());
+    let seat = |member: &TicketPlayer| Session {
+        id: session_id(now),
+        player_id: member.player_id.clone(),
+        match_id: game.id,
+        ticket_id: ticket.id,
+        server: server.clone().expect("a live match has a server"),
+        region: game.region.clone(),
+        team,
+        role: None,
+        state: SessionState::Reserved,
+        created_at: now,
+        connected_at: None,
+        redeem_key: None,
+        heartbeat_at: now,
+        latency_ms: None,
+    };
+    ticket.players.iter().map(seat).collect()
+}
+
 /// A fleet in [`REGION`] of one to ten servers for every game mode.
 #[must_use]
 pub fn fleet_spec(name: &str) -> FleetSpec {

@@ -137,6 +137,36 @@ impl State for EmbeddedState {
         ask!(self, command, now, Match)
     }
 
+    async fn open_seats(
+        &self,
+        id: MatchId,
+        server: &ServerName,
+        seats: &[u32],
+        now: Timestamp,
+    ) -> Result<Arc<Match>, StateError> {
+        let command = Command::OpenSeats {
+            id,
+            server: server.clone(),
+            seats: seats.to_vec(),
+        };
+        ask!(self, command, now, Match)
+    }
+
+    async fn fill_match(
+        &self,
+        fence: Fence,
+        id: MatchId,
+        sessions: Vec<Session>,
+        now: Timestamp,
+    ) -> Result<Arc<Match>, StateError> {
+        let command = Command::FillMatch {
+            fence,
+            id,
+            sessions,
+        };
+        ask!(self, command, now, Match)
+    }
+
     async fn abandon_match(
         &self,
         fence: Fence,

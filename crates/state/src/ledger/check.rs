@@ -58,7 +58,7 @@ impl Ledger {
         let open = player
             .matches
             .iter()
-            .filter(|id| self.open_matches.contains(id));
+            .filter(|id| self.open_matches.contains(id) && self.holds(player, **id));
         hold!(open.count() <= 1, "I1: is in several open matches");
         let mailbox = &player.mailbox;
         hold!(
@@ -108,6 +108,19 @@ impl Ledger {
             stored.map(|stored| stored.ticket.state.clone())
         });
         let match_id = game.id;
+        let mut players = HashSet::new();
+        for seat in &game.players {
+            hold!(
+                players.insert(&seat.player_id),
+                "{} is in the line-up twice",
+                seat.player_id
+            );
+        }
+        let offer = game.backfill.as_ref();
+        hold!(
+            offer.is_none_or(|offer| game.state == MatchState::Live && offer.total() > 0),
+            "offers seats that nobody can have"
+        );
         let sessions = self.live_sessions_of(match_id);
         let yes = game.acceptance.as_ref().map(|check| check.accepted());
         match game.state {

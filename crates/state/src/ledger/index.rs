@@ -146,12 +146,8 @@ impl Ledger {
             }
             for seat in &old.players {
                 self.with_player(&seat.player_id, |player| {
-                    if player.open_match == Some(id) {
-                        player.open_match = None;
-                    }
-                    if game.is_none() {
-                        remove(&mut player.matches, &id);
-                    }
+                    remove(&mut player.open_matches, &id);
+                    remove(&mut player.matches, &id);
                 });
             }
         }
@@ -163,7 +159,7 @@ impl Ledger {
             let player = self.players.entry(seat.player_id.clone()).or_default();
             insert(&mut player.matches, id);
             if open {
-                player.open_match = Some(id);
+                insert(&mut player.open_matches, id);
             }
         }
         if open {

@@ -8,12 +8,12 @@ use stadion_core::id::{MatchId, PlayerId};
 use stadion_core::matches::{
     AbandonReason, Acceptance, Match, MatchEnd, MatchPlayer, MatchState, NewMatch, Placement,
 };
-use stadion_core::session::{EndReason, SessionState};
+use stadion_core::session::{EndReason, Session, SessionState};
 use stadion_core::state::{Fence, StateError};
 use stadion_core::ticket::{CancelReason, Requirements, Ticket, TicketState};
 
 use super::tickets::{not_found, wrong_state};
-use super::{Ledger, MATCHES_MAX, Stored, Transition};
+use super::{Ledger, MATCHES_MAX, Player, Stored, Transition};
 
 /// What a plan becomes, when it still holds.
 struct LineUp {
@@ -26,6 +26,25 @@ impl Ledger {
     pub(super) fn found_match(&self, id: MatchId) -> Result<Arc<Match>, StateError> {
         let game = self.matches.get(&id).map(Arc::clone);
         game.ok_or_else(|| not_found("match", &id))
+    }
+
+    /// The open match that a player is in (I1). Who left a live match is in it no more, although the line-up says who was
+    /// there.
+    pub(super) fn match_of(&self, id: &PlayerId) -> Option<MatchId> {
+        let player = self.players.get(id)?;
+        let mut open = player.open_matches.iter().copied();
+        open.find(|id| self.holds(player, *id))
+    }
+
+    /// Whether an open match has a seat for the player, or will have.
+    pub(super) fn holds(&self, player: &Player, id: MatchId) -> bool {
+        let game = self.matches.get(&id);
+        let is_live = game.is_some_and(|game| game.state == MatchState::Live);
+        let mut sessions = player
+            .sessions
+            .iter()
+            .filter_map(|id| self.sessions.get(id));
+        !is_live || sessions.any(|seat| seat.match_id == id && seat.state.is_live())
     }
 
     /// The tickets of an open match, in its order.
@@ -55,7 +74,7 @@ impl Ledger {
             }
             for member in &ticket.players {
                 let player_id = &member.player_id;
-                let busy = self.players.get(player_id).and_then(|p| p.open_match);
+                let busy = self.match_of(player_id);
                 if busy.is_some() || !taken.insert(player_id.clone()) {
                     return Err(stale());
                 }
@@ -209,6 +228,12 @@ impl Transition<'_> {
             changed_at: self.now,
             ..Match::clone(&game)
         });
+        self.seat(id, tickets, placement.sessions);
+        Ok(game)
+    }
+
+    /// Tickets come to their end, and their players to their new seats in a live match.
+    pub(super) fn seat(&mut self, id: MatchId, tickets: Vec<Stored>, sessions: Vec<Session>) {
         for stored in tickets {
             let ticket = Ticket {
                 state: TicketState::Completed { match_id: id },
@@ -220,18 +245,20 @@ impl Transition<'_> {
                 ..stored
             });
         }
-        for session in placement.sessions {
-            let session = self.set_session(session);
+        let seated: Vec<_> = sessions
+            .into_iter()
+            .map(|session| self.set_session(session))
+            .collect();
+        for session in &seated {
             let kind = EventKind::MatchFound {
                 match_id: id,
                 session_id: session.id,
             };
             self.tell(&session.player_id, kind);
         }
-        for seat in &game.players {
-            self.cancel_others(&seat.player_id);
+        for session in &seated {
+            self.cancel_others(&session.player_id);
         }
-        Ok(game)
     }
 
     /// Takes a seated player's remaining tickets out of their queues (I1).
@@ -294,6 +321,7 @@ impl Transition<'_> {
         }
         Ok(self.set_match(Match {
             state: MatchState::Ended { end },
+            backfill: None,
             changed_at: self.now,
             result,
             ..Match::clone(&game)
@@ -314,6 +342,7 @@ impl Transition<'_> {
                 state: MatchState::Ended {
                     end: MatchEnd::Empty,
                 },
+                backfill: None,
                 changed_at: self.now,
                 ..Match::clone(&game)
             });

@@ -36,7 +36,10 @@ impl Transition<'_> {
     ) -> Result<Arc<Session>, StateError> {
         let session = self.ledger.found_session(id)?;
         if session.match_id != match_id || session.server != *server {
-            return Err(StateError::WrongServer { session_id: id });
+            return Err(StateError::WrongServer {
+                what: "session",
+                id: id.to_string(),
+            });
         }
         match session.state {
             SessionState::Reserved => Ok(self.set_session(Session {

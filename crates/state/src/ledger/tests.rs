@@ -149,6 +149,9 @@ impl Dice {
             });
         }
         let fence = self.fence(ledger);
+        if game.state == MatchState::Live && !self.random.once_in(3) {
+            return self.on_seats(ledger, game);
+        }
         Some(match self.random.below(6) {
             0..=2 => {
                 let server = *self.random.pick(&SERVERS);
@@ -175,6 +178,38 @@ impl Dice {
                     .pick(&[MatchEnd::Finished, MatchEnd::ServerLost]),
                 result: Some(serde_json::json!({ "score": [1, 0.1] })),
             },
+        })
+    }
+
+    /// Offers seats of a live match, or fills some: mostly offered ones, with somebody who waits.
+    fn on_seats(&mut self, ledger: &Ledger, game: &Match) -> Option<Command> {
+        let id = game.id;
+        let placed = game.allocation.as_ref()?;
+        if game.backfill.is_none() || self.random.once_in(4) {
+            let mut server = placed.server.clone();
+            if self.random.once_in(10) {
+                server = build::server_name(self.random.pick::<&str>(&SERVERS));
+            }
+            let most = if self.random.once_in(20) { 2_000 } else { 3 };
+            let seats = (0..2).map(|_| self.random.below(most) as u32).collect();
+            return Some(Command::OpenSeats { id, server, seats });
+        }
+        let ticket_id = if self.random.once_in(8) {
+            self.one_of(ledger.tickets.keys().copied())?
+        } else {
+            self.waiting(ledger, &game.game_mode)?
+        };
+        let ticket = &ledger.tickets.get(&ticket_id)?.ticket;
+        let team = self.random.below(2) as u32;
+        let mut sessions = build::seats(game, ticket, team, self.now);
+        if self.random.once_in(10) {
+            sessions.pop();
+        }
+        let fence = self.fence(ledger);
+        Some(Command::FillMatch {
+            fence,
+            id,
+            sessions,
         })
     }
 
@@ -268,6 +303,18 @@ proptest! {
     }
 }
 
+/// How far the free seats of a match have come.
+fn progress(game: &Arc<Match>) -> Option<&'static str> {
+    let tickets: std::collections::BTreeSet<_> = game.players.iter().map(|p| p.ticket_id).collect();
+    let newcomers = tickets.len() > 2;
+    match (&game.backfill, newcomers) {
+        (Some(_), false) => Some("offered"),
+        (Some(_), true) => Some("filled in part"),
+        (None, true) => Some("filled"),
+        (None, false) => None,
+    }
+}
+
 /// The dice reach every outcome, or the test above would prove little.
 #[test]
 fn the_dice_reach_the_whole_life() {
@@ -284,6 +331,13 @@ fn the_dice_reach_the_whole_life() {
             seen.insert(stored.ticket.state.as_str().to_owned());
         }
         seen.extend(ledger.matches.values().map(|g| g.state.as_str().to_owned()));
+        seen.extend(
+            ledger
+                .matches
+                .values()
+                .filter_map(progress)
+                .map(str::to_owned),
+        );
         let not_accepted = |g: &&Arc<Match>| g.state == NOT_ACCEPTED;
         let of = ledger.matches.values().find(not_accepted);
         seen.extend(of.map(|_| "not_accepted".to_owned()));
@@ -319,6 +373,9 @@ fn the_dice_reach_the_whole_life() {
         "WrongServer",
         "AlreadyRedeemed",
         "IdempotencyMismatch",
+        "offered",
+        "filled",
+        "filled in part",
     ] {
         assert!(seen.contains(wanted), "{wanted} is not in {seen:?}");
     }

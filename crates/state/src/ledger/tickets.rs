@@ -59,7 +59,7 @@ impl Ledger {
         let Some(player) = self.players.get(id) else {
             return Ok(());
         };
-        if let Some(match_id) = player.open_match {
+        if let Some(match_id) = self.match_of(id) {
             return Err(StateError::InMatch {
                 player_id: id.clone(),
                 match_id,

@@ -28,7 +28,10 @@ pub async fn i5_a_session_is_redeemed_once_on_its_server(fixture: &mut impl Fixt
     let elsewhere = state
         .redeem(id, game.id, &server_name("server-2"), None, at(1))
         .await;
-    let wrong = StateError::WrongServer { session_id: id };
+    let wrong = StateError::WrongServer {
+        what: "session",
+        id: id.to_string(),
+    };
     assert_eq!(elsewhere.expect_err("I5"), wrong);
     let other_match = state.redeem(id, match_id(START), &here, None, at(1)).await;
     assert_eq!(other_match.expect_err("I5"), wrong);
@@ -71,7 +74,10 @@ pub async fn i5_a_redeem_is_repeated_with_its_key_only(fixture: &mut impl Fixtur
         assert_eq!(refused.expect_err("I5"), used(id), "{key:?}");
     }
     let foreign = state.redeem(id, game.id, &elsewhere, Some("one"), at(3));
-    let wrong = StateError::WrongServer { session_id: id };
+    let wrong = StateError::WrongServer {
+        what: "session",
+        id: id.to_string(),
+    };
     assert_eq!(foreign.await.expect_err("I5"), wrong);
     assert_eq!(state.session(id).await.unwrap(), first);
     state.kick(id, at(4)).await.unwrap();
