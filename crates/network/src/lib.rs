@@ -9,6 +9,7 @@ pub mod cli;
 pub mod engine;
 mod error;
 pub mod facts;
+pub mod fuzz;
 pub mod host;
 pub mod monitor;
 pub mod observe;

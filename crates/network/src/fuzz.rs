@@ -1,0 +1,71 @@
+//! For a fuzzer: what reaches this crate from outside, bytes in. Each function says whether the bytes were accepted, and
+//! panics where a promise is broken, which is the defect to find.
+
+use crate::observe::{
+    conntrack, counters, cpu, interfaces, interrupts, links, nftables, qdisc, sets, sockets,
+    softnet,
+};
+
+/// A text of `/proc` or `/sys`, or of `iptables-save`: every parser, and what it understood is bounded by the text.
+///
+/// # Panics
+/// When a parser makes more out of a text than is in it, or reads a list of processors otherwise than it wrote it.
+pub fn kernel_text(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return false;
+    };
+    let lines = text.lines().count();
+    let mut accepted = false;
+    let mut rows = |rows: Option<usize>| {
+        if let Some(rows) = rows {
+            accepted |= rows > 0;
+            assert!(rows <= lines, "{rows} rows in {lines} lines");
+        }
+    };
+    rows(interfaces::parse(text).ok().map(|read| read.len()));
+    rows(counters::pairs(text).ok().map(|read| read.len()));
+    rows(counters::names(text).ok().map(|read| read.len()));
+    rows(counters::sockets(text).ok().map(|read| read.len()));
+    rows(softnet::parse(text).ok().map(|read| read.len()));
+    rows(sockets::parse("sockets", text).ok().map(|read| read.len()));
+    rows(interrupts::parse(text).ok().map(|read| read.len()));
+    let stat = conntrack::Stat::parse("stat", text);
+    rows(stat.ok().map(|stat| stat.rows.len()));
+    accepted |= conntrack::number("a number", text).is_ok();
+    accepted |= !nftables::iptables_forwarded(text).is_empty();
+    accepted |= cpu::mask(text).is_ok();
+    if let Ok(cpus) = cpu::list(text) {
+        accepted = true;
+        let again = cpu::list(&cpu::write_list(&cpus)).ok();
+        assert_eq!(again, Some(cpus), "written and read again");
+    }
+    accepted
+}
+
+/// What `ip`, `tc` and `nft` print.
+pub fn tool_output(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return false;
+    };
+    [
+        links::links(text).is_ok(),
+        links::routes(text).is_ok(),
+        qdisc::parse(text).is_ok(),
+        nftables::counters(text).is_ok(),
+        nftables::ruleset(text).is_ok(),
+    ]
+    .contains(&true)
+}
+
+/// What the kernel answers about sets.
+///
+/// # Panics
+/// When more is found than bytes can hold.
+pub fn set_messages(data: &[u8]) -> bool {
+    let Ok(answer) = sets::parse(data) else {
+        return false;
+    };
+    assert!(answer.sets.len() <= data.len() / 20, "a header is 20 bytes");
+    assert!(answer.elements <= data.len() as u64 / 4, "an element is 4");
+    true
+}

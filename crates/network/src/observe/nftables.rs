@@ -1,0 +1,247 @@
+//! `nft -j`: counters of a table, and what other tables do that matters to us.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::malformed;
+use crate::Result;
+
+/// A named counter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Counter {
+    /// `inet`, `ip` or another family.
+    pub family: String,
+    /// The table that it is in.
+    pub table: String,
+    /// Its name.
+    pub name: String,
+    /// Packets counted.
+    pub packets: u64,
+    /// Bytes counted.
+    pub bytes: u64,
+}
+
+/// A chain that the kernel calls by itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BaseChain {
+    /// Family and name of its table: `ip filter`.
+    pub table: String,
+    /// Its name.
+    pub name: String,
+    /// Where it is called: `input`, `forward`, `prerouting`.
+    pub hook: String,
+    /// When it is called; the lowest first.
+    pub priority: i64,
+    /// It drops what no rule accepts.
+    pub drops: bool,
+    /// Rules in it.
+    pub rules: usize,
+}
+
+/// Ports that a rule hands on to another address or port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Forwarded {
+    /// Family and name of the table: `ip nat`.
+    pub table: String,
+    /// `udp` or `tcp`.
+    pub protocol: String,
+    /// First port.
+    pub first: u16,
+    /// Last port.
+    pub last: u16,
+}
+
+/// What `nft -j -t list ruleset` says, as far as it matters to us.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Ruleset {
+    /// Tables, as family and name.
+    pub tables: Vec<String>,
+    /// Chains that the kernel calls.
+    pub chains: Vec<BaseChain>,
+    /// Ports that are handed on by rules that say so themselves.
+    pub forwarded: Vec<Forwarded>,
+    /// Rules that `nft` cannot show as its own: made by `iptables`, with extensions of theirs.
+    pub opaque_rules: usize,
+}
+
+fn objects(what: &str, text: &str) -> Result<Vec<Value>> {
+    match super::json(what, text)? {
+        Value::Array(objects) => Ok(objects),
+        Value::Object(mut top) => match top.remove("nftables") {
+            Some(Value::Array(objects)) => Ok(objects),
+            _ => Err(malformed(what, 0)),
+        },
+        _ => Err(malformed(what, 0)),
+    }
+}
+
+fn text(value: &Value, key: &str) -> Option<String> {
+    Some(value.get(key)?.as_str()?.to_owned())
+}
+
+fn table_of(value: &Value) -> Option<String> {
+    Some(format!(
+        "{} {}",
+        text(value, "family")?,
+        text(value, "table")?
+    ))
+}
+
+/// The named counters in the output of `nft -j list counters`.
+///
+/// # Errors
+/// What is no JSON of nftables, or a counter without its name or numbers.
+pub fn counters(json: &str) -> Result<Vec<Counter>> {
+    const WHAT: &str = "nft -j list counters";
+    let read = |value: &Value| {
+        Some(Counter {
+            family: text(value, "family")?,
+            table: text(value, "table")?,
+            name: text(value, "name")?,
+            packets: value.get("packets")?.as_u64()?,
+            bytes: value.get("bytes")?.as_u64()?,
+        })
+    };
+    objects(WHAT, json)?
+        .iter()
+        .filter_map(|object| object.get("counter"))
+        .map(|value| read(value).ok_or_else(|| malformed(WHAT, 0)))
+        .collect()
+}
+
+/// The output of `nft -j -t list ruleset`.
+///
+/// # Errors
+/// What is no JSON of nftables, or a table or chain without its name.
+pub fn ruleset(json: &str) -> Result<Ruleset> {
+    const WHAT: &str = "nft -j -t list ruleset";
+    let bad = || malformed(WHAT, 0);
+    let mut ruleset = Ruleset::default();
+    let objects = objects(WHAT, json)?;
+    for object in &objects {
+        if let Some(table) = object.get("table") {
+            let family = text(table, "family").ok_or_else(bad)?;
+            let name = text(table, "name").ok_or_else(bad)?;
+            ruleset.tables.push(format!("{family} {name}"));
+        } else if let Some(chain) = object.get("chain") {
+            ruleset.chains.extend(base_chain(chain).ok_or_else(bad)?);
+        }
+    }
+    for rule in objects.iter().filter_map(|object| object.get("rule")) {
+        let table = table_of(rule).ok_or_else(bad)?;
+        let chain = text(rule, "chain").ok_or_else(bad)?;
+        let base = ruleset.chains.iter_mut();
+        for base in base.filter(|base| base.table == table && base.name == chain) {
+            base.rules += 1;
+        }
+        let expressions = rule.get("expr").and_then(Value::as_array);
+        let expressions = expressions.map_or(&[][..], Vec::as_slice);
+        if expressions.iter().any(|part| part.get("xt").is_some()) {
+            ruleset.opaque_rules += 1;
+        }
+        let hands_on = |part: &Value| part.get("dnat").is_some() || part.get("redirect").is_some();
+        if expressions.iter().any(hands_on) {
+            ruleset.forwarded.extend(ports(&table, expressions));
+        }
+    }
+    ruleset.forwarded.sort();
+    ruleset.forwarded.dedup();
+    Ok(ruleset)
+}
+
+/// The inner nothing is a chain that only rules call.
+#[expect(clippy::option_option, reason = "malformed, left out, and a chain")]
+fn base_chain(chain: &Value) -> Option<Option<BaseChain>> {
+    let table = table_of(chain)?;
+    let name = text(chain, "name")?;
+    let Some(hook) = text(chain, "hook") else {
+        return Some(None);
+    };
+    Some(Some(BaseChain {
+        table,
+        name,
+        hook,
+        priority: chain.get("prio").and_then(Value::as_i64).unwrap_or(0),
+        drops: chain.get("policy").and_then(Value::as_str) == Some("drop"),
+        rules: 0,
+    }))
+}
+
+/// The destination ports that a rule matches.
+fn ports(table: &str, expressions: &[Value]) -> Vec<Forwarded> {
+    let mut found = Vec::new();
+    for part in expressions {
+        let Some(matching) = part.get("match") else {
+            continue;
+        };
+        let payload = matching.get("left").and_then(|left| left.get("payload"));
+        let Some(payload) = payload else { continue };
+        let (Some(protocol), Some("dport")) = (
+            text(payload, "protocol"),
+            payload.get("field").and_then(Value::as_str),
+        ) else {
+            continue;
+        };
+        let Some(right) = matching.get("right") else {
+            continue;
+        };
+        let members = right.get("set").and_then(Value::as_array);
+        for member in members.map_or(std::slice::from_ref(right), Vec::as_slice) {
+            let Some((first, last)) = range(member) else {
+                continue;
+            };
+            found.push(Forwarded {
+                table: table.to_owned(),
+                protocol: protocol.clone(),
+                first,
+                last,
+            });
+        }
+    }
+    found
+}
+
+fn range(value: &Value) -> Option<(u16, u16)> {
+    let port = |value: &Value| u16::try_from(value.as_u64()?).ok();
+    if let Some(port) = port(value) {
+        return Some((port, port));
+    }
+    match value.get("range")?.as_array()?.as_slice() {
+        [first, last] => Some((port(first)?, port(last)?)),
+        _ => None,
+    }
+}
+
+/// The ports that `-A CHAIN … -j DNAT` and `-j REDIRECT` hand on, in the output of `iptables-save`; what is not such a
+/// rule is left out.
+#[must_use]
+pub fn iptables_forwarded(text: &str) -> Vec<Forwarded> {
+    let mut found: Vec<Forwarded> = text.lines().filter_map(iptables_rule).flatten().collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn iptables_rule(line: &str) -> Option<Vec<Forwarded>> {
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    let after = |options: &[&str]| {
+        let at = words.iter().position(|word| options.contains(word))?;
+        words.get(at + 1).copied()
+    };
+    let target = after(&["-j", "--jump"])?;
+    if !matches!(target, "DNAT" | "REDIRECT") {
+        return None;
+    }
+    let protocol = after(&["-p", "--protocol"])?;
+    let ports = after(&["--dport", "--dports", "--destination-port"])?;
+    let ranges = ports.split(',').filter_map(|part| {
+        let (first, last) = part.split_once(':').unwrap_or((part, part));
+        Some(Forwarded {
+            table: "iptables nat".to_owned(),
+            protocol: protocol.to_owned(),
+            first: first.parse().ok()?,
+            last: last.parse().ok()?,
+        })
+    });
+    Some(ranges.collect())
+}
