@@ -1,1 +1,142 @@
 //! Plan, apply, confirm, roll back.
+//!
+//! Nothing is changed before it is written down what was there and what will be (`journal`), and before a process that
+//! outlives this one has been told to put it back (`watch`). Whoever finds an unfinished change, finishes it: backwards
+//! until it is confirmed, forwards from then on.
+
+mod actuate;
+mod apply;
+mod journal;
+mod persist;
+mod plan;
+mod revert;
+mod watch;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::host::Host;
+use crate::{Error, Result, Skip};
+use journal::{Lock, StateDir};
+
+pub use apply::{Applied, Options};
+pub use plan::{Drift, Pending, Plan};
+pub use revert::PutBack;
+pub use watch::TimerProgram;
+
+/// Where journals are kept unless told otherwise.
+pub const STATE_DIR: &str = "/var/lib/stadion-network";
+
+/// Called before every step that changes something, with its number; tests end the process here.
+pub type BeforeStep<'a> = &'a dyn Fn(usize);
+
+/// The one that changes a host, and takes it back.
+pub struct Engine<'a> {
+    host: &'a Host,
+    dir: StateDir,
+    /// Where `dir` is, for the timer.
+    base: PathBuf,
+    before_step: BeforeStep<'a>,
+}
+
+impl<'a> Engine<'a> {
+    /// An engine for `host` with its journals below `state_dir`.
+    #[must_use]
+    pub fn new(host: &'a Host, state_dir: &Path, before_step: BeforeStep<'a>) -> Self {
+        Self {
+            host,
+            dir: StateDir::new(state_dir, host),
+            base: state_dir.to_path_buf(),
+            before_step,
+        }
+    }
+
+    /// The verbs that were confirmed and are in force, such as `firewall`.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn verbs(&self) -> Result<Vec<String>> {
+        Ok(self
+            .dir
+            .baseline()?
+            .map(|known| known.verbs)
+            .unwrap_or_default())
+    }
+
+    /// Finishes what another run left unfinished, if anything.
+    ///
+    /// # Errors
+    /// [`Error::Busy`], and what can go wrong while putting back.
+    pub fn heal(&self) -> Result<Option<PutBack>> {
+        let _lock = self.lock()?;
+        self.heal_locked()
+    }
+
+    /// Makes the changes that wait stay, and writes what they need after the next boot.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when nothing waits, with what became of it.
+    pub fn confirm(&self) -> Result<Vec<Skip>> {
+        let _lock = self.lock()?;
+        self.heal_locked()?;
+        self.confirm_locked()
+    }
+
+    /// Puts the host back to what it was before our first change. What others changed since is left, and named.
+    ///
+    /// # Errors
+    /// [`Error::Busy`], and what can go wrong while putting back.
+    pub fn rollback(&self) -> Result<PutBack> {
+        let _lock = self.lock()?;
+        let mut done = self.heal_locked()?.unwrap_or_default();
+        if let Some(waiting) = self.dir.transaction()? {
+            done.join(self.revert(waiting, "rolled back")?);
+        }
+        if let Some(baseline) = self.dir.baseline()? {
+            let transaction = self.rollback_of(baseline);
+            self.dir.save_transaction(&transaction)?;
+            done.join(self.revert(transaction, "rolled back")?);
+        }
+        self.dir.remove_outcome()?;
+        Ok(done)
+    }
+
+    fn lock(&self) -> Result<Lock> {
+        self.dir
+            .try_lock("lock")?
+            .ok_or_else(|| Error::Busy("it holds the lock".into()))
+    }
+
+    fn uptime_ms(&self) -> u64 {
+        millis(self.host.uptime())
+    }
+
+    fn boot(&self) -> String {
+        self.host
+            .read("/proc/sys/kernel/random/boot_id")
+            .ok()
+            .flatten()
+            .map(actuate::one_line)
+            .unwrap_or_default()
+    }
+
+    /// Tells the network namespace from one that had the same name.
+    fn netns_number(&self) -> String {
+        self.host
+            .read_link("/proc/thread-self/ns/net")
+            .unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Engine<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("host", self.host)
+            .field("dir", &self.dir)
+            .finish_non_exhaustive()
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -98,7 +98,6 @@ impl Error {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
-            
             Self::Profile { .. } => 3,
             Self::Privilege { .. } => 4,
             Self::Refused(_) | Self::Busy(_) | Self::Skipped(_) => 5,

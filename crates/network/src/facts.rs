@@ -1,8 +1,12 @@
 //! What this host is, as far as decisions need it. Read once, then handed to pure functions.
 
+mod gather;
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+
+pub use gather::{cpu_mask, list_of, parse_list};
 
 /// What this host is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +31,12 @@ pub struct Facts {
     pub session: Option<Session>,
     /// Ports that other software hands on to other addresses (Docker, hostPort): protocol, port.
     pub dnat_ports: Vec<(String, u16)>,
+    /// Some of those rules could not be read: any port may be one of them.
+    pub dnat_unclear: bool,
+    /// What nftables lacks here.
+    pub nft_lacks: Vec<crate::rules::Feature>,
+    /// The queueing disciplines that this kernel has, of those that shaping uses; nothing: it cannot be told.
+    pub qdiscs: Option<Vec<String>>,
 }
 
 impl Facts {

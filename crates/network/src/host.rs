@@ -1,6 +1,8 @@
 //! The machine: its files, its programs, its clock. The only place that touches it, and it can stand elsewhere: in a
 //! network namespace, or below a directory in tests.
 
+pub(crate) mod durable;
+
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -137,15 +139,10 @@ impl Host {
         {
             return Path::new("/proc/thread-self/net").join(rest);
         }
+        if self.is_real() {
+            return PathBuf::from(path);
+        }
         self.root.join(path.trim_start_matches('/'))
-            .components()
-            .fold(
-                if self.is_real() { PathBuf::from("/") } else { PathBuf::new() },
-                |mut whole, part| {
-                    whole.push(part);
-                    whole
-                },
-            )
     }
 
     /// The text of a file; nothing when there is no such file.
@@ -179,6 +176,58 @@ impl Host {
             }
         });
         done.map_err(|source| file_error("writing", Path::new(path), source))
+    }
+
+    /// Whether the kernel lets anybody write a file of its own: in a child namespace many have no such bit.
+    #[must_use]
+    pub fn is_writable(&self, path: &str) -> bool {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::metadata(self.at(path)).is_ok_and(|found| found.permissions().mode() & 0o222 != 0)
+    }
+
+    /// The target of a symbolic link; nothing when there is no such link.
+    #[must_use]
+    pub fn read_link(&self, path: &str) -> Option<String> {
+        let target = fs::read_link(self.at(path)).ok()?;
+        target.to_str().map(str::to_owned)
+    }
+
+    /// Replaces a file of ours so that a crash leaves the old one or the new one, with its directory made if needed.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn replace(&self, path: &str, text: &str, mode: u32) -> Result<()> {
+        durable::replace(&self.at(path), text.as_bytes(), mode)
+            .map_err(|source| file_error("writing", Path::new(path), source))
+    }
+
+    /// Makes a symbolic link of ours, with its directory if needed.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn link(&self, path: &str, target: &str) -> Result<()> {
+        let place = self.at(path);
+        let made = place
+            .parent()
+            .map_or(Ok(()), fs::create_dir_all)
+            .and_then(|()| match fs::remove_file(&place) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => std::os::unix::fs::symlink(target, &place),
+            });
+        made.map_err(|source| file_error("linking", Path::new(path), source))
+    }
+
+    /// Removes a file or a link of ours; that it is not there is fine.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn remove(&self, path: &str) -> Result<()> {
+        match fs::remove_file(self.at(path)) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(file_error("removing", Path::new(path), source))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The names in a directory, sorted; none when it is not there.
@@ -295,7 +344,7 @@ fn package_of(program: &str) -> &'static str {
     }
 }
 
-fn file_error(what: &'static str, path: &Path, source: io::Error) -> Error {
+pub(crate) fn file_error(what: &'static str, path: &Path, source: io::Error) -> Error {
     if source.kind() == io::ErrorKind::PermissionDenied {
         return Error::Privilege {
             what: format!("{what} {}", path.display()),

@@ -25,6 +25,19 @@ pub enum Base {
     Guide,
 }
 
+/// Where the two built-in profiles differ, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// The key of the profile.
+    pub key: &'static str,
+    /// What the guide's script does.
+    pub guide: &'static str,
+    /// What we advise.
+    pub recommended: &'static str,
+    /// Why.
+    pub why: &'static str,
+}
+
 /// What is wished for a host.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

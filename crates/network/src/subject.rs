@@ -20,13 +20,15 @@ pub enum Subject {
     Qdisc(String),
     /// A regular file of ours, with an absolute path: what makes changes last beyond the next boot.
     Owned(String),
+    /// A symbolic link of ours, with an absolute path. Its state is its target.
+    Link(String),
 }
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sysctl(path) => write!(f, "sysctl {}", path.replace('/', ".")),
-            Self::Kernel(path) | Self::Owned(path) => f.write_str(path),
+            Self::Kernel(path) | Self::Owned(path) | Self::Link(path) => f.write_str(path),
             Self::Mtu(interface) => write!(f, "mtu of {interface}"),
             Self::NftTable(table) => write!(f, "nft table {table}"),
             Self::Qdisc(interface) => write!(f, "qdisc of {interface}"),

@@ -1,0 +1,224 @@
+//! Reading and writing of each kind of subject.
+
+use crate::host::Host;
+use crate::subject::Subject;
+use crate::{Error, Result};
+
+/// Files of ours that others may read.
+const OWNED_MODE: u32 = 0o644;
+/// What the kernel gives an interface that nobody has shaped.
+const DEFAULT_QDISCS: [&str; 6] = ["noqueue", "pfifo_fast", "mq", "fq_codel", "fq", "pfifo"];
+
+/// The state of `subject`; nothing: it is not there. For a table and a qdisc it is what the tool lists, not what
+/// made it.
+pub(super) fn read(host: &Host, subject: &Subject) -> Result<Option<String>> {
+    match subject {
+        Subject::Sysctl(path) => Ok(host.read(&format!("/proc/sys/{path}"))?.map(one_line)),
+        Subject::Kernel(path) => Ok(host
+            .read(path)?
+            .map(one_line)
+            .map(|text| canonical(path, text))),
+        Subject::Mtu(interface) => Ok(host.read(&mtu_path(interface))?.map(one_line)),
+        Subject::NftTable(table) => nft_listing(host, table, true),
+        Subject::Qdisc(interface) => qdisc_listing(host, interface),
+        Subject::Owned(path) => host.read(path),
+        Subject::Link(path) => Ok(host.read_link(path)),
+    }
+}
+
+/// Gives `subject` the state that `program` makes: a value, or text for `nft -f` and `tc -batch`. Nothing: as if it
+/// had never been.
+pub(super) fn write(host: &Host, subject: &Subject, program: Option<&str>) -> Result<()> {
+    match (subject, program) {
+        (Subject::Sysctl(path), Some(value)) => {
+            host.write_kernel(&format!("/proc/sys/{path}"), value)
+        }
+        (Subject::Kernel(path), Some(value)) => host.write_kernel(path, value),
+        (Subject::Mtu(interface), Some(value)) => host.write_kernel(&mtu_path(interface), value),
+        (Subject::Sysctl(_) | Subject::Kernel(_) | Subject::Mtu(_), None) => Err(Error::Refused(
+            format!("{subject} cannot be removed, it belongs to the kernel"),
+        )),
+        (Subject::NftTable(table), program) => {
+            let text = nft_transaction(table, program);
+            host.must_run("nft", &["-f", "-"], &text).map(|_| ())
+        }
+        (Subject::Qdisc(interface), program) => write_qdisc(host, interface, program),
+        (Subject::Owned(path), Some(text)) => host.replace(path, text, OWNED_MODE),
+        (Subject::Link(path), Some(target)) => host.link(path, target),
+        (Subject::Owned(path) | Subject::Link(path), None) => host.remove(path),
+    }
+}
+
+/// Asks the kernel whether it would take `program`, as far as it can be asked without taking it.
+pub(super) fn check(host: &Host, subject: &Subject, program: Option<&str>) -> Result<()> {
+    match subject {
+        Subject::NftTable(table) => {
+            let text = nft_transaction(table, program);
+            host.must_run("nft", &["-c", "-f", "-"], &text).map(|_| ())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What makes the state that `listing` shows, or why that cannot be said.
+pub(super) fn restorer(
+    host: &Host,
+    subject: &Subject,
+    listing: Option<&str>,
+) -> Result<Option<String>> {
+    match (subject, listing) {
+        (_, None) => Ok(None),
+        // With the elements of its sets, which the listing for comparison leaves out.
+        (Subject::NftTable(table), Some(_)) => nft_listing(host, table, false),
+        (Subject::Qdisc(interface), Some(listing)) => {
+            if is_default_qdisc(listing) {
+                Ok(None)
+            } else {
+                Err(Error::Refused(format!(
+                    "{interface} is shaped by somebody else, and that could not be put back; remove it first with `tc qdisc del dev {interface} root`"
+                )))
+            }
+        }
+        (_, Some(state)) => Ok(Some(state.to_owned())),
+    }
+}
+
+fn mtu_path(interface: &str) -> String {
+    format!("/sys/class/net/{interface}/mtu")
+}
+
+/// The text with runs of white space made one blank: the kernel separates with tabs, people with blanks.
+pub(super) fn one_line(text: impl AsRef<str>) -> String {
+    let words: Vec<&str> = text.as_ref().split_whitespace().collect();
+    words.join(" ")
+}
+
+/// A mask of CPUs without leading zeros and separators, which differ with the number of CPUs.
+fn canonical(path: &str, text: String) -> String {
+    if !path.ends_with("_cpus") {
+        return text;
+    }
+    let digits: String = text.chars().filter(|c| *c != ',').collect();
+    match digits.trim_start_matches('0') {
+        "" => "0".into(),
+        short => short.to_ascii_lowercase(),
+    }
+}
+
+/// The table as `nft` lists it, without counts; nothing when it is not there. `terse` leaves out the elements of sets.
+fn nft_listing(host: &Host, table: &str, terse: bool) -> Result<Option<String>> {
+    let mut args = vec!["-s"];
+    if terse {
+        args.push("-t");
+    }
+    args.extend(["list", "table"]);
+    args.extend(table.split(' '));
+    let output = host.run("nft", &args, "")?;
+    if output.success {
+        return Ok(Some(output.stdout));
+    }
+    if output.stderr.contains("No such file or directory") {
+        return Ok(None);
+    }
+    host.must_run("nft", &args, "").map(Some)
+}
+
+/// One transaction that replaces the table whole, or removes it; other tables are not named in it.
+fn nft_transaction(table: &str, program: Option<&str>) -> String {
+    // Adding it first makes the removal right whether or not it is there.
+    let gone = format!("add table {table}\ndelete table {table}\n");
+    match program {
+        Some(program) => format!("{gone}{program}\n"),
+        None => gone,
+    }
+}
+
+fn qdisc_listing(host: &Host, interface: &str) -> Result<Option<String>> {
+    let of = |what: &str| -> Result<String> {
+        let text = host.must_run("tc", &[what, "show", "dev", interface], "")?;
+        let mut lines: Vec<&str> = text
+            .lines()
+            .map(str::trim_end)
+            .filter(|line| !line.is_empty())
+            .collect();
+        // The kernel lists them in the order of a hash.
+        lines.sort_unstable();
+        Ok(lines.join("\n"))
+    };
+    let qdiscs = of("qdisc")?;
+    if is_default_qdisc(&qdiscs) {
+        return Ok(Some(qdiscs));
+    }
+    Ok(Some(format!(
+        "{qdiscs}\n{}\n{}",
+        of("class")?,
+        of("filter")?
+    )))
+}
+
+/// Whether the root qdisc is one that the kernel made: those have the handle 0.
+fn is_default_qdisc(listing: &str) -> bool {
+    listing
+        .lines()
+        .filter(|line| line.starts_with("qdisc ") && line.contains(" root "))
+        .all(|line| {
+            let mut words = line.split(' ').skip(1);
+            let kind = words.next().unwrap_or_default();
+            words.next() == Some("0:") && DEFAULT_QDISCS.contains(&kind)
+        })
+}
+
+fn write_qdisc(host: &Host, interface: &str, program: Option<&str>) -> Result<()> {
+    let now = qdisc_listing(host, interface)?.unwrap_or_default();
+    if !is_default_qdisc(&now) {
+        host.must_run("tc", &["qdisc", "del", "dev", interface, "root"], "")?;
+    }
+    match program {
+        Some(program) => host.must_run("tc", &["-batch", "-"], program).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn masks_are_equal_when_their_numbers_are(mask: u64, zeros in 0usize..12) {
+            let written = format!("{}{mask:x}", "0".repeat(zeros));
+            let grouped = written
+                .as_bytes()
+                .rchunks(8)
+                .rev()
+                .map(|chunk| std::str::from_utf8(chunk).expect("hex digits"))
+                .collect::<Vec<_>>()
+                .join(",");
+            prop_assert_eq!(canonical("/x/rps_cpus", grouped), format!("{mask:x}"));
+        }
+
+        #[test]
+        fn white_space_never_makes_a_difference(words in prop::collection::vec("[0-9a-z]{1,6}", 0..5), gap in "[ \t]{1,3}") {
+            prop_assert_eq!(one_line(words.join(&gap)), words.join(" "));
+        }
+
+        #[test]
+        fn reading_a_listing_never_panics(text in ".{0,200}") {
+            let _ = is_default_qdisc(&text);
+            let _ = canonical("/x/rps_cpus", text);
+        }
+    }
+
+    #[test]
+    fn a_qdisc_with_a_handle_was_made_by_somebody() {
+        assert!(is_default_qdisc("qdisc noqueue 0: root refcnt 2 "));
+        assert!(is_default_qdisc(
+            "qdisc mq 0: root \nqdisc fq_codel 0: parent :1 limit 10240p"
+        ));
+        assert!(!is_default_qdisc(
+            "qdisc htb 1: root refcnt 2 r2q 10 default 0x30"
+        ));
+        assert!(!is_default_qdisc("qdisc fq 8001: root refcnt 2"));
+    }
+}

@@ -1,0 +1,313 @@
+//! Carrying a plan out.
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::journal::{Baseline, Entry, Phase, Saved, Transaction};
+use super::plan::is_plain;
+use super::watch::TimerProgram;
+use super::{Engine, Plan, actuate, millis, persist};
+use crate::facts::Facts;
+use crate::{Error, Result, Skip};
+
+/// How long the datagram of the self-test may take through the loopback interface.
+const LOOPBACK_MAX: Duration = Duration::from_secs(2);
+
+/// How a plan is carried out.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// Everything is put back unless confirmed within this time.
+    pub confirm_within: Duration,
+    /// Confirm after the self-test, without being asked.
+    pub confirm_now: bool,
+    /// Change also what others changed after us.
+    pub overwrite_drift: bool,
+    /// What is left out is a failure.
+    pub strict: bool,
+    /// What puts everything back when nobody confirms.
+    pub timer: &'a TimerProgram,
+}
+
+/// What was done.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Applied {
+    /// How many subjects were changed.
+    pub changed: usize,
+    /// It waits to be confirmed for so long, in milliseconds; nothing: it is confirmed, or there was nothing to do.
+    pub confirm_within_ms: Option<u64>,
+    /// What was left out.
+    pub skips: Vec<Skip>,
+}
+
+impl Engine<'_> {
+    /// Carries out what `make_plan` answers, while nobody else changes the host.
+    ///
+    /// # Errors
+    /// [`Error::PutBack`] when a step failed; the host is then as it was. [`Error::Refused`] when another change waits
+    /// for its confirmation.
+    pub fn apply(
+        &self,
+        make_plan: impl FnOnce() -> Result<Plan>,
+        facts: &Facts,
+        options: &Options<'_>,
+    ) -> Result<Applied> {
+        let _lock = self.lock()?;
+        self.heal_locked()?;
+        if self.dir.transaction()?.is_some() {
+            return Err(Error::Refused(
+                "a change waits to be confirmed; `confirm` it or take it back with `rollback` first".into(),
+            ));
+        }
+        let mut plan = make_plan()?;
+        if options.overwrite_drift {
+            self.take_over(&mut plan)?;
+        } else {
+            plan.skips.extend(plan.drift.iter().map(|drift| {
+                Skip::new(
+                    drift.subject.to_string(),
+                    "others changed it after us; --overwrite-drift takes it back",
+                )
+            }));
+        }
+        if options.strict
+            && let Some(skip) = plan.skips.first()
+        {
+            return Err(Error::Skipped(format!("{} ({})", skip.what, skip.reason)));
+        }
+        let mut applied = Applied {
+            skips: plan.skips.clone(),
+            ..Applied::default()
+        };
+        if plan.changes.is_empty() {
+            self.remember_verbs(&plan.verbs)?;
+            return Ok(applied);
+        }
+        let transaction = self.prepare(&plan, options)?;
+        applied.changed = transaction.entries.len();
+        self.carry_out(transaction, facts, options)?;
+        if options.confirm_now {
+            applied.skips.extend(self.confirm_locked()?);
+        } else {
+            applied.confirm_within_ms = Some(millis(options.confirm_within));
+        }
+        Ok(applied)
+    }
+
+    /// Makes changes of the drift, towards what we had confirmed.
+    fn take_over(&self, plan: &mut Plan) -> Result<()> {
+        let Some(baseline) = self.current_baseline()? else {
+            return Ok(());
+        };
+        for drift in plan.drift.drain(..) {
+            if let Some(entry) = baseline.entry(&drift.subject) {
+                plan.changes.push(crate::subject::Change {
+                    now: drift.now,
+                    wish: entry.wish.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn remember_verbs(&self, verbs: &[String]) -> Result<()> {
+        let Some(mut baseline) = self.dir.baseline()? else {
+            return Ok(());
+        };
+        if verbs.iter().all(|verb| baseline.verbs.contains(verb)) {
+            return Ok(());
+        }
+        baseline.add_verbs(verbs);
+        self.dir.save_baseline(&baseline)
+    }
+
+    /// Reads what is there, and asks the kernel whether it would take what shall be. Changes nothing.
+    fn prepare(&self, plan: &Plan, options: &Options<'_>) -> Result<Transaction> {
+        let baseline = self.current_baseline()?;
+        let mut entries = Vec::with_capacity(plan.changes.len());
+        for change in &plan.changes {
+            let subject = &change.wish.subject;
+            let state = actuate::read(self.host, subject)?;
+            let ours = baseline
+                .as_ref()
+                .and_then(|known| known.entry(subject))
+                .filter(|entry| entry.after.as_ref() == Some(&state));
+            let program = match ours {
+                Some(entry) => entry.wish.want.clone(),
+                None => actuate::restorer(self.host, subject, state.as_deref())?,
+            };
+            actuate::check(self.host, subject, change.wish.want.as_deref())?;
+            entries.push(Entry {
+                wish: change.wish.clone(),
+                before: Saved { state, program },
+                after: None,
+            });
+        }
+        let now_ms = self.uptime_ms();
+        Ok(Transaction {
+            id: format!("{}-{now_ms}", std::process::id()),
+            phase: Phase::Applying(0),
+            deadline_ms: now_ms.saturating_add(millis(options.confirm_within)),
+            boot: self.boot(),
+            verbs: plan.verbs.clone(),
+            is_rollback: false,
+            entries,
+        })
+    }
+
+    fn carry_out(
+        &self,
+        mut transaction: Transaction,
+        facts: &Facts,
+        options: &Options<'_>,
+    ) -> Result<()> {
+        self.dir.remove_outcome()?;
+        self.dir.save_transaction(&transaction)?;
+        let done = self
+            .arm(&transaction, options.timer)
+            .and_then(|()| self.steps(&mut transaction))
+            .and_then(|()| self.self_test(facts));
+        if let Err(cause) = done {
+            let put_back = self.revert(transaction, &cause.to_string())?;
+            return Err(Error::PutBack {
+                cause: Box::new(cause),
+                left: put_back.left_in_words(),
+            });
+        }
+        (self.before_step)(transaction.entries.len());
+        // The time to confirm begins when there is something to confirm.
+        transaction.deadline_ms = self
+            .uptime_ms()
+            .saturating_add(millis(options.confirm_within));
+        transaction.phase = Phase::Waiting;
+        self.dir.save_transaction(&transaction)?;
+        (self.before_step)(transaction.entries.len() + 1);
+        Ok(())
+    }
+
+    fn steps(&self, transaction: &mut Transaction) -> Result<()> {
+        for index in 0..transaction.entries.len() {
+            transaction.phase = Phase::Applying(index);
+            self.dir.save_transaction(transaction)?;
+            (self.before_step)(index);
+            let wish = transaction.entries[index].wish.clone();
+            actuate::write(self.host, &wish.subject, wish.want.as_deref())?;
+            let found = actuate::read(self.host, &wish.subject)?;
+            // Kernels refuse some values without a word.
+            if is_plain(&wish.subject) && found != wish.want.as_deref().map(actuate::one_line) {
+                return Err(Error::ReadBack {
+                    what: wish.subject.to_string(),
+                    wanted: wish.want.unwrap_or_default(),
+                    found: found.unwrap_or_default(),
+                });
+            }
+            if !is_plain(&wish.subject) && found.is_none() && wish.want.is_some() {
+                return Err(Error::ReadBack {
+                    what: wish.subject.to_string(),
+                    wanted: "to be there".into(),
+                    found: "not there".into(),
+                });
+            }
+            transaction.entries[index].after = Some(found);
+        }
+        Ok(())
+    }
+
+    /// A datagram to ourselves: rules that cut off the host from itself are wrong, whatever else they do.
+    fn self_test(&self, facts: &Facts) -> Result<()> {
+        let has_loopback = facts
+            .interfaces
+            .iter()
+            .any(|known| known.loopback && known.up);
+        if !self.host.is_real() || !has_loopback {
+            return Ok(());
+        }
+        let failed = |source: std::io::Error| Error::Tool {
+            command: "self-test: a datagram through the loopback interface".into(),
+            said: source.to_string(),
+        };
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
+        socket
+            .set_read_timeout(Some(LOOPBACK_MAX))
+            .map_err(failed)?;
+        let to = socket.local_addr().map_err(failed)?;
+        socket.send_to(b"stadion", to).map_err(failed)?;
+        let mut bytes = [0; 16];
+        socket.recv_from(&mut bytes).map_err(failed)?;
+        Ok(())
+    }
+
+    /// Makes the change that waits stay.
+    pub(super) fn confirm_locked(&self) -> Result<Vec<Skip>> {
+        let Some(mut transaction) = self.dir.transaction()? else {
+            let what = match self.dir.outcome()? {
+                Some(last) => format!(
+                    "nothing waits to be confirmed; the last change was put back: {}",
+                    last.why
+                ),
+                None => "nothing waits to be confirmed".into(),
+            };
+            return Err(Error::Refused(what));
+        };
+        transaction.phase = Phase::Confirmed;
+        self.dir.save_transaction(&transaction)?;
+        (self.before_step)(transaction.entries.len() + 2);
+        self.finish_confirmed(&transaction)
+    }
+
+    /// What follows a confirmation. May be cut short and done again.
+    pub(super) fn finish_confirmed(&self, transaction: &Transaction) -> Result<Vec<Skip>> {
+        let mut baseline = self.current_baseline()?.unwrap_or_default();
+        baseline.netns = self.netns_number();
+        baseline.merge(&transaction.entries);
+        baseline.add_verbs(&transaction.verbs);
+        let (wishes, skips) = persist::wishes(self.host, &baseline);
+        for wish in &wishes {
+            let state = actuate::read(self.host, &wish.subject)?;
+            let program = state.clone();
+            let entry = Entry {
+                wish: wish.clone(),
+                before: Saved { state, program },
+                after: Some(wish.want.clone()),
+            };
+            baseline.merge(&[entry]);
+        }
+        self.dir.save_baseline(&baseline)?;
+        let steps = transaction.entries.len() + 3;
+        for (index, wish) in wishes.iter().enumerate() {
+            (self.before_step)(steps + index);
+            actuate::write(self.host, &wish.subject, wish.want.as_deref())?;
+        }
+        (self.before_step)(steps + wishes.len());
+        self.dir.remove_transaction()?;
+        Ok(skips)
+    }
+}
+
+impl Baseline {
+    /// Adds subjects that were changed, and keeps what was there before the first change.
+    fn merge(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            match self
+                .entries
+                .iter_mut()
+                .find(|known| known.wish.subject == entry.wish.subject)
+            {
+                Some(known) => {
+                    known.wish = entry.wish.clone();
+                    known.after = entry.after.clone();
+                }
+                None => self.entries.push(entry.clone()),
+            }
+        }
+    }
+
+    fn add_verbs(&mut self, verbs: &[String]) {
+        for verb in verbs {
+            if !self.verbs.contains(verb) {
+                self.verbs.push(verb.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! What is written down before anything is changed, so that it can be taken back by somebody else.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::host::{Host, durable, file_error};
+use crate::subject::{Subject, Wish};
+use crate::{Error, Result};
+
+/// Only root may read what a host looked like.
+const FILE_MODE: u32 = 0o600;
+
+/// The directory that holds the journal of one host or namespace.
+#[derive(Clone, Debug)]
+pub(super) struct StateDir(PathBuf);
+
+/// A state that can be compared, and what makes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Saved {
+    /// As it reads.
+    pub(super) state: Option<String>,
+    /// What is written to have it again.
+    pub(super) program: Option<String>,
+}
+
+/// One subject that is changed, or was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// What, how and why.
+    pub(super) wish: Wish,
+    /// Before the first change of ours.
+    pub(super) before: Saved,
+    /// As it read after our change; nothing: not changed yet.
+    pub(super) after: Option<Option<String>>,
+}
+
+/// Where a change is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Phase {
+    /// This entry is being changed; those before it are, those after it are not.
+    Applying(usize),
+    /// Everything is changed, and waits to be confirmed.
+    Waiting,
+    /// It is decided that the changes stay; what is written after it can be written again.
+    Confirmed,
+    /// This entry is being put back; those after it are.
+    Reverting(usize),
+}
+
+/// A change on its way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Transaction {
+    /// Tells it from others.
+    pub(super) id: String,
+    /// How far it is.
+    pub(super) phase: Phase,
+    /// When it is put back unless confirmed, in milliseconds since the machine was started.
+    pub(super) deadline_ms: u64,
+    /// In which run of the machine that is.
+    pub(super) boot: String,
+    /// The verbs that were asked for.
+    pub(super) verbs: Vec<String>,
+    /// It takes back what was confirmed; afterwards no baseline is left.
+    pub(super) is_rollback: bool,
+    /// What is changed, in order.
+    pub(super) entries: Vec<Entry>,
+}
+
+/// What was confirmed: the host before us, and what we made of it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Baseline {
+    /// The network namespace it belongs to, by number.
+    pub(super) netns: String,
+    /// The verbs that are in force.
+    pub(super) verbs: Vec<String>,
+    /// Every subject that we changed.
+    pub(super) entries: Vec<Entry>,
+}
+
+impl Baseline {
+    pub(super) fn entry(&self, subject: &Subject) -> Option<&Entry> {
+        self.entries
+            .iter()
+            .find(|entry| entry.wish.subject == *subject)
+    }
+}
+
+/// How the last change ended that was not confirmed, for whoever asks later.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Outcome {
+    /// Which one.
+    pub(super) id: String,
+    /// Why it was put back.
+    pub(super) why: String,
+    /// What could not be put back, or was changed by others meanwhile.
+    pub(super) left: Vec<String>,
+}
+
+/// Held while the host is changed.
+#[derive(Debug)]
+pub(super) struct Lock(#[expect(dead_code, reason = "held until it is dropped")] File);
+
+impl StateDir {
+    /// The directory for `host` below `base`.
+    pub(super) fn new(base: &Path, host: &Host) -> Self {
+        Self(match host.netns_name() {
+            Some(name) => base.join(format!("netns-{name}")),
+            None => base.join("node"),
+        })
+    }
+
+    /// Takes the lock called `name`; nothing when somebody else holds it.
+    pub(super) fn try_lock(&self, name: &str) -> Result<Option<Lock>> {
+        self.lock_file(name, FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// Takes the lock called `name` as soon as it is free.
+    pub(super) fn lock(&self, name: &str) -> Result<Option<Lock>> {
+        self.lock_file(name, FlockOperation::LockExclusive)
+    }
+
+    fn lock_file(&self, name: &str, operation: FlockOperation) -> Result<Option<Lock>> {
+        let path = self.0.join(name);
+        let failed = |source| file_error("locking", &path, source);
+        std::fs::create_dir_all(&self.0).map_err(failed)?;
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(failed)?;
+        match rustix::fs::flock(&file, operation) {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(failed(error.into())),
+        }
+    }
+
+    /// Removes the lock file called `name`.
+    pub(super) fn remove_lock(&self, name: &str) -> Result<()> {
+        self.remove(name)
+    }
+
+    pub(super) fn transaction(&self) -> Result<Option<Transaction>> {
+        self.load("transaction.json")
+    }
+
+    pub(super) fn save_transaction(&self, transaction: &Transaction) -> Result<()> {
+        self.save("transaction.json", transaction)
+    }
+
+    pub(super) fn remove_transaction(&self) -> Result<()> {
+        self.remove("transaction.json")
+    }
+
+    pub(super) fn baseline(&self) -> Result<Option<Baseline>> {
+        self.load("baseline.json")
+    }
+
+    pub(super) fn save_baseline(&self, baseline: &Baseline) -> Result<()> {
+        self.save("baseline.json", baseline)
+    }
+
+    pub(super) fn remove_baseline(&self) -> Result<()> {
+        self.remove("baseline.json")
+    }
+
+    pub(super) fn outcome(&self) -> Result<Option<Outcome>> {
+        self.load("outcome.json")
+    }
+
+    pub(super) fn save_outcome(&self, outcome: &Outcome) -> Result<()> {
+        self.save("outcome.json", outcome)
+    }
+
+    pub(super) fn remove_outcome(&self) -> Result<()> {
+        self.remove("outcome.json")
+    }
+
+    fn load<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
+        let path = self.0.join(name);
+        let text = match std::fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(file_error("reading", &path, source)),
+        };
+        serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|error| Error::Parse {
+                what: path.display().to_string(),
+                said: error.to_string(),
+            })
+    }
+
+    fn save<T: Serialize>(&self, name: &str, value: &T) -> Result<()> {
+        let path = self.0.join(name);
+        let text = serde_json::to_vec_pretty(value).map_err(|error| Error::Parse {
+            what: path.display().to_string(),
+            said: error.to_string(),
+        })?;
+        durable::replace(&path, &text, FILE_MODE)
+            .map_err(|source| file_error("writing", &path, source))
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        let path = self.0.join(name);
+        durable::remove(&path).map_err(|source| file_error("removing", &path, source))
+    }
+}

@@ -1,0 +1,114 @@
+//! What makes confirmed changes last beyond the next boot.
+
+use std::fmt::Write as _;
+
+use super::journal::Baseline;
+use crate::Skip;
+use crate::host::Host;
+use crate::subject::{Risk, Scope, Subject, Wish};
+
+/// Read by systemd-sysctl and procps at boot. After the distribution's own files, before `99-`, which people use.
+const SYSCTL_FILE: &str = "/etc/sysctl.d/90-stadion.conf";
+/// Read by systemd-tmpfiles at boot.
+const KERNEL_FILE: &str = "/etc/tmpfiles.d/90-stadion.conf";
+/// What the unit loads.
+const NFT_FILE: &str = "/etc/stadion/network.nft";
+/// What the unit loads.
+const TC_FILE: &str = "/etc/stadion/network.tc";
+/// Loads the two above, and nothing else.
+const UNIT_FILE: &str = "/etc/systemd/system/stadion-network.service";
+/// Has the unit started at boot.
+const UNIT_LINK: &str = "/etc/systemd/system/multi-user.target.wants/stadion-network.service";
+
+const HEADER: &str = "# Written by `stadion network`. Changes here are lost; `stadion network rollback` removes it.\n";
+
+/// The files of ours that make `baseline` last, and what does not last.
+pub(super) fn wishes(host: &Host, baseline: &Baseline) -> (Vec<Wish>, Vec<Skip>) {
+    let mut skips = Vec::new();
+    if host.netns_name().is_some() {
+        skips.push(Skip::new(
+            "lasting beyond the next boot",
+            "a network namespace ends with the machine or before; apply again when it is made",
+        ));
+        return (Vec::new(), skips);
+    }
+    if !host.at("/etc/systemd/system").is_dir() {
+        skips.push(Skip::new(
+            "lasting beyond the next boot",
+            "there is no systemd here; apply again at boot, as the DaemonSet in docs/network.md does",
+        ));
+        return (Vec::new(), skips);
+    }
+    let mut sysctl = String::from(HEADER);
+    let mut kernel = String::from(HEADER);
+    let mut nft = String::from(HEADER);
+    let mut tc = String::from(HEADER);
+    let mut has_mtu = false;
+    for entry in &baseline.entries {
+        let Some(want) = &entry.wish.want else {
+            continue;
+        };
+        // Writing to a String cannot fail.
+        let _written = match &entry.wish.subject {
+            Subject::Sysctl(path) => writeln!(sysctl, "{} = {want}", path.replace('/', ".")),
+            Subject::Kernel(path) if path.starts_with("/sys/") => {
+                writeln!(kernel, "w {path} - - - - {want}")
+            }
+            Subject::NftTable(table) => {
+                writeln!(nft, "add table {table}\ndelete table {table}\n{want}")
+            }
+            Subject::Qdisc(_) => writeln!(tc, "{want}"),
+            Subject::Mtu(_) | Subject::Kernel(_) => {
+                has_mtu = true;
+                Ok(())
+            }
+            Subject::Owned(_) | Subject::Link(_) => Ok(()),
+        };
+    }
+    if has_mtu {
+        skips.push(Skip::new(
+            "MTU and interrupts beyond the next boot",
+            "the MTU belongs to what configures the interface, and interrupts get new numbers; apply again at boot",
+        ));
+    }
+    let mut wishes = Vec::new();
+    let mut unit = String::new();
+    file(&mut wishes, SYSCTL_FILE, &sysctl);
+    file(&mut wishes, KERNEL_FILE, &kernel);
+    if file(&mut wishes, NFT_FILE, &nft) {
+        let _written = writeln!(unit, "ExecStart=/usr/sbin/nft -f {NFT_FILE}");
+    }
+    if file(&mut wishes, TC_FILE, &tc) {
+        let _written = writeln!(unit, "ExecStart=-/usr/sbin/tc -force -batch {TC_FILE}");
+    }
+    if !unit.is_empty() {
+        let text = format!(
+            "{HEADER}[Unit]\nDescription=Rules and queues of stadion network\nAfter=network.target\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\n{unit}\n[Install]\nWantedBy=multi-user.target\n"
+        );
+        file(&mut wishes, UNIT_FILE, &text);
+        wishes.push(wish(
+            Subject::Link(UNIT_LINK.into()),
+            "../stadion-network.service",
+        ));
+    }
+    (wishes, skips)
+}
+
+/// Adds the file unless it says nothing.
+fn file(wishes: &mut Vec<Wish>, path: &str, text: &str) -> bool {
+    let says = text.len() > HEADER.len();
+    if says {
+        wishes.push(wish(Subject::Owned(path.into()), text));
+    }
+    says
+}
+
+fn wish(subject: Subject, want: &str) -> Wish {
+    Wish {
+        subject,
+        want: Some(want.into()),
+        scope: Scope::Node,
+        reason: "what was confirmed shall be there after the next boot".into(),
+        risk: Risk::Low,
+    }
+}

@@ -1,0 +1,232 @@
+//! The difference between what is and what shall be.
+
+use serde::Serialize;
+
+use super::journal::{Baseline, Phase};
+use super::{Engine, actuate};
+use crate::facts::Facts;
+use crate::subject::{Change, Scope, Subject, Wish};
+use crate::{Error, Result, Skip};
+
+/// What would be done.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Plan {
+    /// What differs from the wishes.
+    pub changes: Vec<Change>,
+    /// How many wishes are fulfilled already.
+    pub fulfilled: usize,
+    /// What this host cannot do.
+    pub skips: Vec<Skip>,
+    /// What others changed after us.
+    pub drift: Vec<Drift>,
+    /// A change that waits to be confirmed, or that another run left unfinished.
+    pub pending: Option<Pending>,
+    /// What a reader should know besides.
+    pub notes: Vec<String>,
+    #[serde(skip)]
+    pub(super) verbs: Vec<String>,
+}
+
+/// What others changed after us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Drift {
+    /// What they changed.
+    pub subject: Subject,
+    /// As we left it.
+    pub ours: Option<String>,
+    /// As it is.
+    pub now: Option<String>,
+}
+
+/// A change on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Pending {
+    /// It is done and waits for `confirm`; otherwise a run was cut short, and the next one puts it back.
+    pub waits_for_confirm: bool,
+    /// When it is put back by itself, in milliseconds.
+    pub remaining_ms: u64,
+}
+
+impl Plan {
+    /// Whether the host differs from what is wished, or was changed by others.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        !self.changes.is_empty() || !self.drift.is_empty()
+    }
+}
+
+impl Engine<'_> {
+    /// Compares `wishes` with the host. Reads only.
+    ///
+    /// # Errors
+    /// When the host or the journal cannot be read.
+    pub fn plan(
+        &self,
+        verbs: &[&str],
+        wishes: Vec<Wish>,
+        skips: Vec<Skip>,
+        facts: &Facts,
+    ) -> Result<Plan> {
+        let mut plan = Plan {
+            skips,
+            verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
+            ..Plan::default()
+        };
+        let baseline = match self.current_baseline() {
+            Err(Error::Privilege { .. }) => {
+                plan.skips.push(Skip::new(
+                    "what was changed before",
+                    "only root may read the journal",
+                ));
+                None
+            }
+            other => other?,
+        };
+        for wish in wishes {
+            self.compare(wish, baseline.as_ref(), facts, &mut plan);
+        }
+        if let Some(baseline) = &baseline {
+            self.find_drift(baseline, &mut plan)?;
+        }
+        plan.pending = self.pending().unwrap_or_default();
+        Ok(plan)
+    }
+
+    /// The confirmed baseline, as far as it speaks of this network namespace.
+    pub(super) fn current_baseline(&self) -> Result<Option<Baseline>> {
+        let Some(mut baseline) = self.dir.baseline()? else {
+            return Ok(None);
+        };
+        if baseline.netns != self.netns_number() && self.host.netns_name().is_some() {
+            // The namespace was made anew under the same name: what we know of the old one is void.
+            baseline
+                .entries
+                .retain(|entry| matches!(entry.wish.subject, Subject::Owned(_) | Subject::Link(_)));
+            baseline.verbs.clear();
+        }
+        Ok(Some(baseline))
+    }
+
+    /// The change that waits, or that was cut short.
+    fn pending(&self) -> Result<Option<Pending>> {
+        Ok(self.dir.transaction()?.map(|transaction| Pending {
+            waits_for_confirm: transaction.phase == Phase::Waiting,
+            remaining_ms: transaction.deadline_ms.saturating_sub(self.uptime_ms()),
+        }))
+    }
+
+    fn compare(&self, wish: Wish, baseline: Option<&Baseline>, facts: &Facts, plan: &mut Plan) {
+        if let Some(reason) = self.impossible(&wish, facts) {
+            plan.skips.push(Skip::new(wish.subject.to_string(), reason));
+            return;
+        }
+        let now = match actuate::read(self.host, &wish.subject) {
+            Ok(now) => now,
+            Err(error) => {
+                plan.skips
+                    .push(Skip::new(wish.subject.to_string(), error.to_string()));
+                return;
+            }
+        };
+        if is_plain(&wish.subject) && now.is_none() && wish.want.is_some() {
+            plan.skips.push(Skip::new(
+                wish.subject.to_string(),
+                absent(&wish.subject, facts),
+            ));
+            return;
+        }
+        if self.is_fulfilled(&wish, now.as_deref(), baseline) {
+            plan.fulfilled += 1;
+        } else if let Err(error) = self.unless_ours(&wish.subject, now.as_deref(), baseline) {
+            plan.skips
+                .push(Skip::new(wish.subject.to_string(), error.to_string()));
+        } else {
+            plan.changes.push(Change { now, wish });
+        }
+    }
+
+    /// Why this host cannot have `wish`, if so.
+    fn impossible(&self, wish: &Wish, facts: &Facts) -> Option<String> {
+        if wish.scope == Scope::Node && facts.is_child_netns {
+            return Some("it belongs to the whole node, not to this network namespace".into());
+        }
+        let path = match &wish.subject {
+            Subject::Sysctl(path) => format!("/proc/sys/{path}"),
+            Subject::Kernel(path) => path.clone(),
+            _ => return None,
+        };
+        // What is not there is told apart later.
+        (self.host.at(&path).exists() && !self.host.is_writable(&path))
+            .then(|| "it can only be read here".to_owned())
+    }
+
+    /// A state that we could not put back is not changed in the first place.
+    fn unless_ours(
+        &self,
+        subject: &Subject,
+        now: Option<&str>,
+        baseline: Option<&Baseline>,
+    ) -> Result<()> {
+        let ours = baseline
+            .and_then(|known| known.entry(subject))
+            .is_some_and(|entry| entry.after.as_ref().is_some_and(|a| a.as_deref() == now));
+        if ours || !matches!(subject, Subject::Qdisc(_)) {
+            return Ok(());
+        }
+        actuate::restorer(self.host, subject, now).map(|_| ())
+    }
+
+    fn is_fulfilled(&self, wish: &Wish, now: Option<&str>, baseline: Option<&Baseline>) -> bool {
+        if is_plain(&wish.subject) {
+            return now.map(actuate::one_line) == wish.want.as_deref().map(actuate::one_line);
+        }
+        if wish.want.is_none() {
+            return actuate::restorer(self.host, &wish.subject, now)
+                .is_ok_and(|program| program.is_none());
+        }
+        baseline
+            .and_then(|known| known.entry(&wish.subject))
+            .is_some_and(|entry| {
+                entry.wish.want == wish.want
+                    && entry.after.as_ref().is_some_and(|a| a.as_deref() == now)
+            })
+    }
+
+    fn find_drift(&self, baseline: &Baseline, plan: &mut Plan) -> Result<()> {
+        for entry in &baseline.entries {
+            let Some(ours) = &entry.after else { continue };
+            let now = match actuate::read(self.host, &entry.wish.subject) {
+                Err(Error::Privilege { .. }) => continue,
+                other => other?,
+            };
+            // Back to what it was before us is a reboot, or somebody who knows what they do: no drift.
+            if now != *ours && now != entry.before.state {
+                let subject = entry.wish.subject.clone();
+                plan.changes.retain(|change| change.wish.subject != subject);
+                plan.drift.push(Drift {
+                    subject,
+                    ours: ours.clone(),
+                    now,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a subject's state is the value that is written to it.
+pub(super) fn is_plain(subject: &Subject) -> bool {
+    matches!(
+        subject,
+        Subject::Sysctl(_) | Subject::Kernel(_) | Subject::Mtu(_)
+    )
+}
+
+fn absent(subject: &Subject, facts: &Facts) -> String {
+    match subject {
+        Subject::Sysctl(_) if facts.is_child_netns => {
+            "it is not in this network namespace; set it on the node".into()
+        }
+        _ => "this kernel does not have it".into(),
+    }
+}
