@@ -38,6 +38,20 @@ impl Host {
     }
 }
 
+impl Host {
+    /// A host whose cable ends nowhere: what it sends is gone. It tells what a flood costs by itself.
+    ///
+    /// # Errors
+    /// When this machine cannot; see [`crate::unable`].
+    pub fn alone() -> Result<Self, LabError> {
+        let space = Namespace::new("alone")?;
+        let mac = written(end(&space, 4, 1).mac());
+        space.ip(&format!("link add {INTERFACE} address {mac} type dummy"))?;
+        equip(end(&space, 4, 1), end(&space, 4, 2))?;
+        host(space, 4, 1, 2)
+    }
+}
+
 /// One end of a cable.
 #[derive(Clone, Copy)]
 struct End<'a> {
@@ -72,17 +86,21 @@ fn connect(a: End<'_>, b: End<'_>) -> Result<(), LabError> {
         written(b.mac()),
         b.space.name()
     ))?;
-    for (end, other) in [(a, b), (b, a)] {
-        let (space, dev) = (end.space, end.interface);
-        space.ip(&format!("addr add {}/24 dev {dev}", end.v4()))?;
-        space.ip(&format!("addr add {}/64 dev {dev} nodad", end.v6()))?;
-        space.ip(&format!("link set {dev} up"))?;
-        for address in [IpAddr::from(other.v4()), other.v6().into()] {
-            let mac = written(other.mac());
-            space.ip(&format!(
-                "neigh replace {address} lladdr {mac} dev {dev} nud permanent"
-            ))?;
-        }
+    equip(a, b)?;
+    equip(b, a)
+}
+
+/// Gives the end of a cable its addresses, and tells it those of the other.
+fn equip(end: End<'_>, other: End<'_>) -> Result<(), LabError> {
+    let (space, dev) = (end.space, end.interface);
+    space.ip(&format!("addr add {}/24 dev {dev}", end.v4()))?;
+    space.ip(&format!("addr add {}/64 dev {dev} nodad", end.v6()))?;
+    space.ip(&format!("link set {dev} up"))?;
+    for address in [IpAddr::from(other.v4()), other.v6().into()] {
+        let mac = written(other.mac());
+        space.ip(&format!(
+            "neigh replace {address} lladdr {mac} dev {dev} nud permanent"
+        ))?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use stadion_netlab::{
-    Acceptor, Bottleneck, Bulk, BulkKind, Echo, Flood, FloodSpec, Line, Namespace, PlaySpec,
+    Acceptor, Bottleneck, Bulk, BulkKind, Echo, Flood, FloodSpec, Host, Line, Namespace, PlaySpec,
     Sources, Wire, connects, lose, monotonic, pause, play, run_tool, unable,
 };
 
@@ -61,6 +61,22 @@ fn spoofed_datagrams_of_both_families_reach_a_socket() {
         let report = Flood::start(&wire.internet, spec).unwrap().finish();
         assert_eq!(report.sent + report.refused, 1_000);
         wait_until("valid datagrams arrive", || echo.received() == report.sent);
+    }
+}
+
+#[test]
+fn a_flood_of_a_host_alone_is_sent_and_gone() {
+    if !able() {
+        return;
+    }
+    let host = Host::alone().unwrap();
+    for to in ["26.1.2.3:7000", "[2a00:79::1]:7000"] {
+        let spec = FloodSpec {
+            packets: Some(1_000),
+            ..FloodSpec::udp(to.parse().unwrap(), Sources::Spoofed(10))
+        };
+        let report = Flood::start(&host, spec).unwrap().finish();
+        assert_eq!((report.sent, report.refused), (1_000, 0), "{to}");
     }
 }
 
