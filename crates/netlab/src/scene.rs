@@ -45,8 +45,11 @@ impl Host {
     /// When this machine cannot; see [`crate::unable`].
     pub fn alone() -> Result<Self, LabError> {
         let space = Namespace::new("alone")?;
+        // It drops what was not redirected to it (`drivers/net/ifb.c`), and is in slim kernels that have no `dummy`. Like
+        // a cable it gets no queue.
         let mac = written(end(&space, 4, 1).mac());
-        space.ip(&format!("link add {INTERFACE} address {mac} type dummy"))?;
+        space.ip(&format!("link add {INTERFACE} address {mac} type ifb"))?;
+        space.tool("tc", &format!("qdisc replace dev {INTERFACE} root noqueue"))?;
         equip(end(&space, 4, 1), end(&space, 4, 2))?;
         host(space, 4, 1, 2)
     }
