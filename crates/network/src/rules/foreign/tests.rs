@@ -1,0 +1,72 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn ports(found: &Redirects) -> Vec<(&str, u16)> {
+    found
+        .ports
+        .iter()
+        .map(|(name, port)| (name.as_str(), *port))
+        .collect()
+}
+
+#[test]
+fn the_ports_of_native_rules_are_found() {
+    let json = r#"{"nftables": [
+        {"rule": {"family": "ip", "table": "nat", "chain": "pre", "expr": [
+            {"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 8080}},
+            {"dnat": {"addr": "172.17.0.2", "port": 80}}]}},
+        {"rule": {"family": "inet", "table": "own", "chain": "pre", "expr": [
+            {"match": {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": "udp"}},
+            {"match": {"op": "==", "left": {"payload": {"protocol": "th", "field": "dport"}},
+                       "right": {"set": [7000, {"range": [7002, 7003]}]}}},
+            {"redirect": {"port": 53}}]}},
+        {"rule": {"family": "inet", "table": "stadion", "chain": "x", "expr": [{"dnat": {}}]}},
+        {"rule": {"family": "ip", "table": "filter", "chain": "input", "expr": [{"drop": null}]}}]}"#;
+    let found = nft(json, "inet stadion").unwrap();
+    assert_eq!(
+        ports(&found),
+        [("tcp", 8080), ("udp", 7000), ("udp", 7002), ("udp", 7003)]
+    );
+    assert!(!found.unclear);
+}
+
+#[test]
+fn a_rule_of_iptables_that_hides_its_action_is_seen() {
+    let json = r#"{"nftables": [{"rule": {"family": "ip", "table": "nat", "chain": "DOCKER", "expr": [
+        {"match": {"op": "==", "left": {"payload": {"protocol": "udp", "field": "dport"}}, "right": 27015}},
+        {"counter": {"packets": 0, "bytes": 0}}, {"xt": null}]}}]}"#;
+    assert_eq!(ports(&nft(json, "").unwrap()), [("udp", 27015)]);
+}
+
+#[test]
+fn a_rule_for_every_port_makes_it_unclear_but_not_one_for_another_address() {
+    let any = r#"{"nftables": [{"rule": {"expr": [{"dnat": {"addr": "10.0.0.2"}}]}}]}"#;
+    assert!(nft(any, "").unwrap().unclear);
+    let other = r#"{"nftables": [{"rule": {"expr": [
+        {"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "daddr"}}, "right": "10.96.0.1"}},
+        {"dnat": {"addr": "10.0.0.2"}}]}}]}"#;
+    assert_eq!(nft(other, "").unwrap(), Redirects::default());
+    assert!(nft("[]", "").is_err());
+}
+
+#[test]
+fn the_ports_of_iptables_are_found() {
+    let found = iptables(
+        "*nat\n:DOCKER - [0:0]\n\
+         -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80\n\
+         -A CNI-DN-1 -p udp -m udp --dport 7000:7001 -j DNAT --to-destination 10.1.0.3:7000\n\
+         -A POSTROUTING -s 172.17.0.0/16 -j MASQUERADE\nCOMMIT\n",
+    );
+    assert_eq!(ports(&found), [("tcp", 8080), ("udp", 7000), ("udp", 7001)]);
+    assert!(!found.unclear);
+    assert!(iptables("-A PREROUTING -i eth0 -j DNAT --to-destination 10.0.0.2\n").unclear);
+}
+
+proptest! {
+    #[test]
+    fn no_text_breaks_the_readers(text in ".{0,200}", json in "[\\[\\]{}\":,a-z0-9 ]{0,80}") {
+        prop_assert!(iptables(&text).ports.len() < 131_072);
+        let _ = nft(&json, "").is_ok();
+    }
+}

@@ -1,0 +1,128 @@
+//! What a table learned while it ran, so that replacing it does not forget players in the middle of a flood.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use crate::rules::TABLE;
+use crate::{Error, Result};
+
+/// The sets whose elements go over into a new table.
+pub const SETS: [&str; 4] = ["known4", "known6", "blocked4", "blocked6"];
+
+/// Elements that go over, of each set. 16,384 are 160 times the players of a full host, and nft lists and loads them in half
+/// a second (100,000 take 2.6 s to list); the rest has to pass the gate again.
+const ELEMENTS_MAX: usize = 16_384;
+
+/// Reads `nft -j list set inet stadion NAME`, and writes the command that adds the same elements, for the end of the
+/// transaction that replaces the table. Nothing when there is nothing to keep.
+///
+/// Only elements with a time of their own are kept: the others are in the text of the table.
+///
+/// # Errors
+/// [`Error::Parse`] when the text is no JSON of nft.
+pub fn again(set: &str, json: &str) -> Result<String> {
+    let wrong = |said: &str| Error::Parse {
+        what: format!("nft -j list set {TABLE} {set}"),
+        said: said.into(),
+    };
+    let value: Value = serde_json::from_str(json).map_err(|error| wrong(&error.to_string()))?;
+    let list = value["nftables"]
+        .as_array()
+        .ok_or_else(|| wrong("no list `nftables`"))?;
+    let described = list
+        .iter()
+        .find_map(|item| item.get("set"))
+        .ok_or_else(|| wrong("no set"))?;
+    let mut elements: Vec<(u64, String)> = described["elem"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice)
+        .iter()
+        .filter_map(element)
+        .collect();
+    // Those that would live longest: they were seen last.
+    elements.sort_unstable_by(|a, b| b.cmp(a));
+    elements.truncate(ELEMENTS_MAX);
+    let mut command = String::new();
+    if let Some((first, rest)) = elements.split_first() {
+        write!(command, "add element {TABLE} {set} {{ {}", first.1)
+            .expect("invariant: writing to a string cannot fail");
+        for (_, element) in rest {
+            command.push_str(", ");
+            command.push_str(element);
+        }
+        command.push_str(" }\n");
+    }
+    Ok(command)
+}
+
+/// How long an element lives still, and how nft writes it.
+fn element(item: &Value) -> Option<(u64, String)> {
+    let element = item.get("elem")?;
+    let expires = element["expires"].as_u64().filter(|seconds| *seconds > 0)?;
+    let key = key(&element["val"])?;
+    let own = element["timeout"]
+        .as_u64()
+        .map_or_else(String::new, |seconds| format!(" timeout {seconds}s"));
+    Some((expires, format!("{key}{own} expires {expires}s")))
+}
+
+/// An address, a network or a range, read and written anew: nothing of the listing reaches nft as it is.
+fn key(value: &Value) -> Option<String> {
+    let address = |value: &Value| value.as_str().and_then(|text| text.parse::<IpAddr>().ok());
+    if let Some(address) = address(value) {
+        return Some(address.to_string());
+    }
+    if let Some(prefix) = value.get("prefix") {
+        return Some(format!(
+            "{}/{}",
+            address(&prefix["addr"])?,
+            prefix["len"].as_u64()?
+        ));
+    }
+    let range = value["range"].as_array()?;
+    Some(format!(
+        "{}-{}",
+        address(range.first()?)?,
+        address(range.get(1)?)?
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_with_a_time_are_kept_and_others_are_not() {
+        let json = r#"{"nftables": [{"metainfo": {"version": "1.0.6"}}, {"set": {"name": "blocked4", "elem": [
+            {"elem": {"val": "1.2.3.4", "expires": 29}}, "9.9.9.9",
+            {"elem": {"val": {"prefix": {"addr": "10.0.0.0", "len": 8}}, "timeout": 60, "expires": 40}},
+            {"elem": {"val": {"range": ["1.1.1.1", "1.1.1.9"]}, "timeout": 60, "expires": 0}},
+            {"elem": {"val": "1; flush ruleset", "expires": 9}}]}}]}"#;
+        assert_eq!(
+            again("blocked4", json).unwrap(),
+            "add element inet stadion blocked4 { 10.0.0.0/8 timeout 60s expires 40s, 1.2.3.4 expires 29s }\n"
+        );
+        assert_eq!(
+            again("known4", r#"{"nftables": [{"set": {"name": "known4"}}]}"#).unwrap(),
+            ""
+        );
+        assert!(again("known4", "{}").is_err());
+        assert!(again("known4", "no").is_err());
+    }
+
+    #[test]
+    fn no_more_elements_are_kept_than_nft_loads_in_a_moment() {
+        let elements: Vec<Value> = (0..100_000_u32)
+            .map(|n| serde_json::json!({"elem": {"val": std::net::Ipv4Addr::from_bits(n).to_string(), "expires": 1 + n}}))
+            .collect();
+        let json = serde_json::json!({"nftables": [{"set": {"elem": elements}}]}).to_string();
+        let command = again("known4", &json).unwrap();
+        assert_eq!(command.matches("expires").count(), ELEMENTS_MAX);
+        assert!(
+            command.contains("0.1.134.159 expires 100000s"),
+            "the youngest is kept"
+        );
+    }
+}
