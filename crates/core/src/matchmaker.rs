@@ -30,7 +30,7 @@ pub use self::why::{Apart, Explanation, Hold, Next, Relaxation};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use self::backfill::Live;
+use self::backfill::{Live, Turn};
 use self::index::Index;
 use self::tick::{Free, Tick};
 use crate::id::{MatchId, Region, TicketId};
@@ -190,12 +190,16 @@ impl Pool {
         let mut plan = Plan::default();
         let due = self.index.take_due(now);
         self.plans = self.next_plan();
-        Tick::new(&mut self.index, &self.mode, now, self.plans)
-            .run(due, &mut free, budget, &mut plan);
+        self.live.wake(&mut self.index, now);
+        let mut tick = Tick::new(&mut self.index, &self.mode, now, self.plans);
+        tick.fill(&mut self.live, Turn::Before, budget, &mut plan);
+        tick.run(due, &mut free, budget, &mut plan);
+        tick.fill(&mut self.live, Turn::After, budget, &mut plan);
         plan.next_at = if plan.carry_over {
             Some(now)
         } else {
-            self.index.next_at()
+            let times = [self.index.next_at(), self.live.next_at()];
+            times.into_iter().flatten().min()
         };
         self.count_waiting(&free, &mut plan);
         plan
@@ -217,6 +221,7 @@ impl Pool {
             .iter()
             .flat_map(|planned| &planned.teams)
             .map(Vec::len)
+            .chain(plan.fills.iter().map(|fill| fill.tickets.len()))
             .sum();
         let left = count(self.index.slots.len() - planned);
         if plan.carry_over {

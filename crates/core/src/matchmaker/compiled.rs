@@ -111,9 +111,17 @@ impl Compiled {
     /// Spread, less what waiting since `eager` is worth.
     pub(super) fn waiting_cost(&self, spread: i64, eager: u64, now: u64) -> i64 {
         let waited = i64::try_from(now.saturating_sub(eager)).unwrap_or(i64::MAX);
+        spread - self.per_second().saturating_mul(waited) / 1_000
+    }
+
+    /// What tickets beside one another are ordered by: as [`Self::waiting_cost`] does, at every moment alike.
+    pub(super) fn waiting_order(&self, spread: i64, eager: u64) -> i128 {
+        i128::from(spread) * 1_000 + i128::from(self.per_second()) * i128::from(eager)
+    }
+
+    fn per_second(&self) -> i64 {
         let widening = self.aim.as_ref().unwrap_or(&self.allowance).growth();
-        let per_second = widening.max(self.allowance.units(POINTS_PER_SECOND_MIN));
-        spread - per_second.saturating_mul(waited) / 1_000
+        widening.max(self.allowance.units(POINTS_PER_SECOND_MIN))
     }
 
     /// Players that are enough for a match whose oldest ticket has waited so long.

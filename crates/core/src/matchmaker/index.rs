@@ -48,6 +48,8 @@ pub(super) struct Index {
     widening: BinaryHeap<Alarm>,
     /// Partition, regions and whereabouts of who went away, or came to an older age, since the last plan.
     pub(super) changed: Vec<(u32, u64, Hot)>,
+    /// Shelves that changed since the last plan, and at which skill; kept while live matches have free seats.
+    pub(super) touched: Option<Vec<(usize, i32)>>,
     was_general: bool,
     /// The newest ticket that ever came, and the newest of the last plan.
     newest: (u64, u128),
@@ -73,6 +75,7 @@ impl Index {
             due: BinaryHeap::new(),
             widening: BinaryHeap::new(),
             changed: Vec::new(),
+            touched: None,
             was_general: false,
             newest: (0, 0),
             newest_planned: (0, 0),
@@ -82,25 +85,7 @@ impl Index {
 
     pub(super) fn insert(&mut self, ticket: Arc<Ticket>, playable: bool) {
         let rules = &self.rules;
-        let uncertainty: f64 = ticket.players.iter().map(|p| p.skill_uncertainty).sum();
-        #[expect(clippy::cast_precision_loss, reason = "a party is small")]
-        let players = ticket.size().max(1) as f64;
-        let known_ms = whole_ms(rules.rules.uncertainty_ms_per_point * uncertainty / players);
-        let skill = slots::skill(&ticket, rules.rules.party_skill);
-        let head_start_ms = rules.rules.population.map_or(0, |population| {
-            let distance = (skill - population.mean) / population.deviation;
-            whole_ms(population.head_start_ms * distance * distance)
-        });
-        let created = ticket.created_at.0;
-        let hot = Hot {
-            id: ticket.id.as_u128(),
-            since: created.saturating_sub(known_ms),
-            created,
-            head_start_ms: u32::try_from(head_start_ms).unwrap_or(u32::MAX),
-            skill: rules.allowance.skill(skill),
-            size: super::count(ticket.size()),
-            taken: 0,
-        };
+        let hot = hot(rules, &ticket);
         let reaches = if playable {
             slots::reaches(&ticket, &self.regions, &self.order, rules.rules.region_by)
         } else {
@@ -194,6 +179,7 @@ impl Index {
         for region in bits(mask & !before) {
             let shelf = self.shelf_index(partition, region);
             self.shelves[shelf].insert(item(&hot, slot), hot.size, &self.slots);
+            self.touch(shelf, hot.skill);
         }
         self.count_mask(before, mask);
         self.slots.cold_mut(slot).mask = mask;
@@ -250,6 +236,7 @@ impl Index {
         for region in bits(mask) {
             let shelf = self.shelf_index(partition, region);
             self.shelves[shelf].remove(&item(&hot, slot), hot.size, &self.slots);
+            self.touch(shelf, hot.skill);
         }
         self.count_mask(mask, 0);
         if self.is_general() || self.rules.aim.is_some() {
@@ -257,11 +244,18 @@ impl Index {
         }
     }
 
+    /// Notes for live matches that somebody came, went or is free again there.
+    pub(super) fn touch(&mut self, shelf: usize, skill: i32) {
+        if let Some(touched) = &mut self.touched {
+            touched.push((shelf, skill));
+        }
+    }
+
     pub(super) fn shelf_index(&self, partition: u32, region: usize) -> usize {
         partition as usize * self.regions.len() + region
     }
 
-    fn move_in(&mut self, key: String) -> u32 {
+    pub(super) fn move_in(&mut self, key: String) -> u32 {
         if let Some(partition) = self.partitions.get(&key) {
             self.tenants[*partition as usize].1 += 1;
             return *partition;
@@ -279,7 +273,7 @@ impl Index {
         partition
     }
 
-    fn move_out(&mut self, partition: u32) {
+    pub(super) fn move_out(&mut self, partition: u32) {
         let (key, tickets) = &mut self.tenants[partition as usize];
         *tickets -= 1;
         if *tickets == 0 {
@@ -388,6 +382,29 @@ impl Index {
             .into_iter()
             .chain(first(&self.widening))
             .min()
+    }
+}
+
+/// What planning asks of a ticket again and again.
+pub(super) fn hot(rules: &Compiled, ticket: &Ticket) -> Hot {
+    let uncertainty: f64 = ticket.players.iter().map(|p| p.skill_uncertainty).sum();
+    #[expect(clippy::cast_precision_loss, reason = "a party is small")]
+    let players = ticket.size().max(1) as f64;
+    let known_ms = whole_ms(rules.rules.uncertainty_ms_per_point * uncertainty / players);
+    let skill = slots::skill(ticket, rules.rules.party_skill);
+    let head_start_ms = rules.rules.population.map_or(0, |population| {
+        let distance = (skill - population.mean) / population.deviation;
+        whole_ms(population.head_start_ms * distance * distance)
+    });
+    let created = ticket.created_at.0;
+    Hot {
+        id: ticket.id.as_u128(),
+        since: created.saturating_sub(known_ms),
+        created,
+        head_start_ms: u32::try_from(head_start_ms).unwrap_or(u32::MAX),
+        skill: rules.allowance.skill(skill),
+        size: super::count(ticket.size()),
+        taken: 0,
     }
 }
 

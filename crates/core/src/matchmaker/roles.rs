@@ -77,8 +77,7 @@ impl RoleSeats {
     }
 
     /// Role of each player in the order of seating; `None` where any role was wanted.
-    #[cfg(test)]
-    fn roles(&self) -> Vec<Option<usize>> {
+    pub(super) fn roles(&self) -> Vec<Option<usize>> {
         let mut roles = vec![None; self.players.len()];
         for (seat, player) in self.taken.iter().enumerate() {
             if let Some(player) = player

@@ -3,7 +3,10 @@
 use super::compiled::Compiled;
 use super::roles::RoleSeats;
 use super::slots::Slots;
-use super::wishes::Roles;
+use super::wishes::{Roles, Wishes};
+use crate::id::PlayerId;
+use crate::rules::RoleRule;
+use crate::ticket::Ticket;
 
 /// Tickets up to which every split into two teams is tried: 2^11 splits take some microseconds. 5v5 has 126 different
 /// ones and 6v6 has 462.
@@ -181,16 +184,25 @@ pub(super) fn wishes<'a>(
     rules: &Compiled,
     slot: u32,
     now: u64,
-) -> impl Iterator<Item = Roles> + 'a {
-    let autofill =
-        rules.rules.roles.as_ref().is_some_and(|rule| {
-            now.saturating_sub(slots.hot(slot).created) >= rule.autofill_after_ms
-        });
-    let roles = slots
-        .cold(slot)
-        .wishes
-        .as_deref()
-        .map_or(&[][..], |wishes| &wishes.roles);
+) -> impl Iterator<Item = Roles> + use<'a> {
+    let wishes = slots.cold(slot).wishes.as_deref();
+    wishes_of(rules, wishes, slots.hot(slot).created, now)
+}
+
+/// The same, of whoever waits since `created`.
+pub(super) fn wishes_of<'a>(
+    rules: &Compiled,
+    wishes: Option<&'a Wishes>,
+    created: u64,
+    now: u64,
+) -> impl Iterator<Item = Roles> + use<'a> {
+    let waited = now.saturating_sub(created);
+    let autofill = rules
+        .rules
+        .roles
+        .as_ref()
+        .is_some_and(|rule| waited >= rule.autofill_after_ms);
+    let roles = wishes.map_or(&[][..], |wishes| &wishes.roles);
     roles.iter().map(move |roles| Roles {
         listed: if autofill { u32::MAX } else { roles.listed },
         ..*roles
@@ -213,6 +225,25 @@ pub(super) fn role_seats(
     fits.then_some(seats)
 }
 
+/// What each of `players`, who were seated last, plays, by the name of the role; nobody who takes any seat.
+pub(super) fn roles_of(
+    rule: &RoleRule,
+    seats: &RoleSeats,
+    players: &[&PlayerId],
+) -> Vec<(PlayerId, String)> {
+    let names: Vec<&String> = rule.per_team.keys().collect();
+    let roles = seats.roles();
+    let before = roles.len().saturating_sub(players.len());
+    let named = players
+        .iter()
+        .zip(&roles[before..])
+        .filter_map(|(player, role)| {
+            let name = *names.get((*role)?)?;
+            Some(((*player).clone(), name.clone()))
+        });
+    named.collect()
+}
+
 fn roles_fit(slots: &Slots, rules: &Compiled, teams: &Teams, now: u64) -> bool {
     rules.rules.roles.is_none()
         || teams
@@ -230,16 +261,28 @@ pub(super) struct Fairness {
     pub(super) win_chance: Option<f64>,
 }
 
-/// P = Φ(Δ / √(nβ² + Σσ²)) with the sums of skill of both teams (Herbrich, Minka, Graepel: `TrueSkill`, 2006).
 pub(super) fn fairness(slots: &Slots, rules: &Compiled, teams: &Teams) -> Fairness {
+    let tickets = |team: &'_ Vec<u32>| {
+        team.iter()
+            .map(|slot| slots.ticket(*slot))
+            .collect::<Vec<_>>()
+    };
+    fairness_of(rules, teams.iter().map(tickets))
+}
+
+/// P = Φ(Δ / √(nβ² + Σσ²)) with the sums of skill of both teams (Herbrich, Minka, Graepel: `TrueSkill`, 2006).
+pub(super) fn fairness_of<'a, T: IntoIterator<Item = &'a Ticket>>(
+    rules: &Compiled,
+    teams: impl ExactSizeIterator<Item = T>,
+) -> Fairness {
     if teams.len() < 2 {
         return Fairness::default();
     }
     let mut means = Vec::with_capacity(teams.len());
     for team in teams {
         let (mut players, mut strength, mut variance) = (0.0_f64, 0.0_f64, 0.0_f64);
-        for slot in team {
-            for player in &slots.ticket(*slot).players {
+        for ticket in team {
+            for player in &ticket.players {
                 players += 1.0;
                 strength += player.skill;
                 variance += player.skill_uncertainty * player.skill_uncertainty;

@@ -8,7 +8,7 @@ use super::near::{self, Around, Limits};
 use super::offer::{Found, Look, Offer};
 use super::teams::{self, Teams};
 use super::{Budget, Plan};
-use crate::id::{Region, TicketId};
+use crate::id::{PlayerId, Region, TicketId};
 use crate::limits::REGIONS_MAX;
 use crate::matches::{MatchPlan, Quality};
 use crate::mode::GameMode;
@@ -20,7 +20,7 @@ const UNPLACED_MAX: usize = 256;
 
 /// Rounds in which all who lost a member offer again before the best is chosen. After them, each takes what it finds:
 /// looking at thousands again and again would cost more than it improves.
-const ROUNDS: u32 = 3;
+pub(super) const ROUNDS: u32 = 3;
 
 /// Points of skill that a millisecond of latency is worth when one region is compared with another.
 const POINTS_PER_MS: f64 = 0.25;
@@ -37,12 +37,12 @@ pub(super) struct Free {
 
 /// The work of one plan.
 pub(super) struct Tick<'a> {
-    index: &'a mut Index,
+    pub(super) index: &'a mut Index,
     mode: &'a GameMode,
     around: Around,
-    now: u64,
+    pub(super) now: u64,
     /// Number of the plan: what is marked with it is taken.
-    number: u32,
+    pub(super) number: u32,
     general: bool,
     /// Fewer servers are free than matches are offered.
     scarce: bool,
@@ -68,7 +68,8 @@ impl<'a> Tick<'a> {
 
     /// Plans matches of those who are `due`, where servers are free; what cannot be placed stays due.
     pub(super) fn run(&mut self, due: Vec<u32>, free: &mut Free, budget: Budget, plan: &mut Plan) {
-        let (due, hopeless): (Vec<u32>, Vec<u32>) = due.into_iter().partition(|slot| {
+        let free_still = due.into_iter().filter(|slot| !self.is_taken(*slot));
+        let (due, hopeless): (Vec<u32>, Vec<u32>) = free_still.partition(|slot| {
             let cold = self.index.slots.cold(*slot);
             !cold.stuck || cold.mask & free.supplied != 0
         });
@@ -288,7 +289,7 @@ impl<'a> Tick<'a> {
         let Some(teams) = self.teams(offer) else {
             return;
         };
-        if plan.matches.len() < budget.matches_max {
+        if plan.matches.len() + plan.fills.len() < budget.matches_max {
             self.place(&teams, offer.region, free, plan);
         } else {
             plan.carry_over = true;
@@ -296,7 +297,7 @@ impl<'a> Tick<'a> {
         }
     }
 
-    fn is_taken(&self, slot: u32) -> bool {
+    pub(super) fn is_taken(&self, slot: u32) -> bool {
         self.index.slots.hot(slot).taken == self.number
     }
 
@@ -322,12 +323,17 @@ impl<'a> Tick<'a> {
         }
         plan.matches.push(self.match_plan(teams, region));
         for slot in teams.iter().flatten().copied() {
-            self.index.slots.hot[slot as usize].taken = self.number;
-            if self.index.slots.cold(slot).contested {
-                self.block_rivals(slot);
-            }
-            self.index.unshelve(slot);
+            self.take(slot);
         }
+    }
+
+    /// Sets a ticket aside that is planned.
+    pub(super) fn take(&mut self, slot: u32) {
+        self.index.slots.hot[slot as usize].taken = self.number;
+        if self.index.slots.cold(slot).contested {
+            self.block_rivals(slot);
+        }
+        self.index.unshelve(slot);
     }
 
     /// Tickets that share a player with `slot` are not planned beside it.
@@ -347,6 +353,14 @@ impl<'a> Tick<'a> {
         for rival in rivals {
             self.index.slots.hot[rival as usize].taken = self.number;
             self.index.refresh(rival);
+            let (partition, mask) = (
+                self.index.slots.cold(rival).partition,
+                self.index.slots.cold(rival).mask,
+            );
+            for region in bits(mask) {
+                let shelf = self.index.shelf_index(partition, region);
+                self.index.touch(shelf, self.index.slots.hot(rival).skill);
+            }
         }
     }
 
@@ -424,8 +438,25 @@ impl<'a> Tick<'a> {
                 team_gap: fairness.gap,
                 win_chance: fairness.win_chance,
             },
-            roles: BTreeMap::new(),
+            roles: self.roles(teams),
         }
+    }
+
+    /// What each player plays, where the game mode has roles.
+    fn roles(&self, teams: &Teams) -> BTreeMap<PlayerId, String> {
+        let (slots, rules) = (&self.index.slots, &self.index.rules);
+        let Some(rule) = &rules.rules.roles else {
+            return BTreeMap::new();
+        };
+        let mut roles = BTreeMap::new();
+        for (team, tickets) in teams.iter().enumerate() {
+            if let Some(seats) = teams::role_seats(slots, rules, team, tickets, self.now) {
+                let players = tickets.iter().flat_map(|slot| &slots.ticket(*slot).players);
+                let players: Vec<&PlayerId> = players.map(|player| &player.player_id).collect();
+                roles.extend(teams::roles_of(rule, &seats, &players));
+            }
+        }
+        roles
     }
 
     /// Counts the matches that could be played but for servers; no ticket counts twice. As many as a plan may have at
