@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::host::Host;
+use crate::subject::Subject;
 use crate::{Error, Result, Skip};
 use journal::{Lock, StateDir};
 
@@ -61,6 +62,14 @@ impl<'a> Engine<'a> {
             .baseline()?
             .map(|known| known.verbs)
             .unwrap_or_default())
+    }
+
+    /// The table as it is listed, if it is there.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn table(&self, table: &str) -> Result<Option<String>> {
+        actuate::read(self.host, &Subject::NftTable(table.into()))
     }
 
     /// Finishes what another run left unfinished, if anything.

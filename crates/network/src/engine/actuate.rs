@@ -1,6 +1,7 @@
 //! Reading and writing of each kind of subject.
 
 use crate::host::Host;
+use crate::rules;
 use crate::subject::Subject;
 use crate::{Error, Result};
 
@@ -40,6 +41,11 @@ pub(super) fn write(host: &Host, subject: &Subject, program: Option<&str>) -> Re
         )),
         (Subject::NftTable(table), program) => {
             let text = nft_transaction(table, program);
+            let learned = program.map_or_else(String::new, |program| learned(host, program));
+            let with = format!("{text}{learned}");
+            if !learned.is_empty() && host.run("nft", &["-f", "-"], &with)?.success {
+                return Ok(());
+            }
             host.must_run("nft", &["-f", "-"], &text).map(|_| ())
         }
         (Subject::Qdisc(interface), program) => write_qdisc(host, interface, program),
@@ -131,6 +137,24 @@ fn nft_transaction(table: &str, program: Option<&str>) -> String {
         Some(program) => format!("{gone}{program}\n"),
         None => gone,
     }
+}
+
+/// What our table learned while it ran, as commands that follow `program`: players are known still.
+fn learned(host: &Host, program: &str) -> String {
+    let mut commands = String::new();
+    for set in rules::kept::SETS {
+        if !program.contains(&format!("set {set} {{")) {
+            continue;
+        }
+        let mut args = vec!["-j", "list", "set"];
+        args.extend(rules::TABLE.split(' '));
+        args.push(set);
+        let listing = host.run("nft", &args, "").ok().filter(|done| done.success);
+        if let Some(again) = listing.and_then(|done| rules::kept::again(set, &done.stdout).ok()) {
+            commands.push_str(&again);
+        }
+    }
+    commands
 }
 
 fn qdisc_listing(host: &Host, interface: &str) -> Result<Option<String>> {

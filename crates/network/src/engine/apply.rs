@@ -86,7 +86,7 @@ impl Engine<'_> {
         }
         let transaction = self.prepare(&plan, options)?;
         applied.changed = transaction.entries.len();
-        self.carry_out(transaction, facts, options)?;
+        self.carry_out(transaction, facts, &plan, options)?;
         if options.confirm_now {
             applied.skips.extend(self.confirm_locked()?);
         } else {
@@ -160,6 +160,7 @@ impl Engine<'_> {
         &self,
         mut transaction: Transaction,
         facts: &Facts,
+        plan: &Plan,
         options: &Options<'_>,
     ) -> Result<()> {
         self.dir.remove_outcome()?;
@@ -167,7 +168,8 @@ impl Engine<'_> {
         let done = self
             .arm(&transaction, options.timer)
             .and_then(|()| self.steps(&mut transaction))
-            .and_then(|()| self.self_test(facts));
+            .and_then(|()| self.self_test(facts))
+            .and_then(|()| self.paths_carry(plan));
         if let Err(cause) = done {
             let put_back = self.revert(transaction, &cause.to_string())?;
             return Err(Error::PutBack {
@@ -235,6 +237,25 @@ impl Engine<'_> {
         socket.send_to(b"stadion", to).map_err(failed)?;
         let mut bytes = [0; 16];
         socket.recv_from(&mut bytes).map_err(failed)?;
+        Ok(())
+    }
+
+    /// Packets that may not be cut up, to the peers that shall take them whole.
+    fn paths_carry(&self, plan: &Plan) -> Result<()> {
+        /// IPv4 header and ICMP header, and the same for IPv6.
+        const HEADERS: [u32; 2] = [20 + 8, 40 + 8];
+        for (interface, peer, mtu) in &plan.paths {
+            let size = mtu.saturating_sub(HEADERS[usize::from(peer.is_ipv6())]);
+            let (size, peer) = (size.to_string(), peer.to_string());
+            let args = [
+                "-M", "do", "-c", "3", "-i", "0.2", "-W", "2", "-I", interface, "-s", &size, &peer,
+            ];
+            self.host.must_run("ping", &args, "").map_err(|error| {
+                Error::Refused(format!(
+                    "{peer} does not answer to packets of {mtu} bytes: {error}"
+                ))
+            })?;
+        }
         Ok(())
     }
 

@@ -1,0 +1,303 @@
+//! From arguments to the engine and back to words.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use rustix::process::{Signal, getpid, kill_process};
+
+use super::{Change, Common, Env, Network, Verb, show};
+use crate::engine::{Engine, Options, Plan, TimerProgram};
+use crate::facts::Facts;
+use crate::host::Host;
+use crate::optimize::{self, Devices};
+use crate::profile::{Base, Profile};
+use crate::rules::{self, Parts};
+use crate::shape;
+use crate::subject::{Subject, Wish};
+use crate::{Error, Result, Skip};
+
+/// The exit code of a plan with pending changes.
+const PENDING: u8 = 2;
+
+/// Who calls: the program that is running, and what it was given.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Our own program, which is started again as the timer.
+    pub program: PathBuf,
+    /// Its arguments up to and with `network`.
+    pub prefix: Vec<String>,
+    /// Its variables.
+    pub env: Env,
+}
+
+/// Does what the command line says. Answers go to `out`, complaints to standard error.
+pub fn run(network: &Network, caller: &Caller, out: &mut dyn Write) -> ExitCode {
+    match dispatch(network, caller, out) {
+        Ok(code) => ExitCode::from(code),
+        Err(Error::File { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("stadion network: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn dispatch(network: &Network, caller: &Caller, out: &mut dyn Write) -> Result<u8> {
+    let common = &network.common;
+    if let Verb::Profile { name } = &network.verb {
+        show::profile((*name).into(), out)?;
+        return Ok(0);
+    }
+    if matches!(network.verb, Verb::Timer { .. }) {
+        // Out of the session of whoever started us: what ends that one shall not end this one.
+        rustix::process::setsid().ok();
+    }
+    let host = match (&common.sysroot, &common.netns) {
+        (Some(root), _) => Host::below(root),
+        (None, Some(name)) => Host::netns(name)?,
+        (None, None) => Host::node(),
+    };
+    let die = |step: usize| {
+        if common.die_before_step == Some(step) {
+            kill_process(getpid(), Signal::KILL).ok();
+        }
+    };
+    let engine = Engine::new(&host, &common.state_dir, &die);
+    match &network.verb {
+        Verb::Optimize(change) => {
+            changing(&["optimize"], change, common, &engine, &host, caller, out)
+        }
+        Verb::TrafficShape(change) => changing(
+            &["traffic-shape"],
+            change,
+            common,
+            &engine,
+            &host,
+            caller,
+            out,
+        ),
+        Verb::DdosProtect(change) => changing(
+            &["ddos-protect"],
+            change,
+            common,
+            &engine,
+            &host,
+            caller,
+            out,
+        ),
+        Verb::Firewall(change) => {
+            changing(&["firewall"], change, common, &engine, &host, caller, out)
+        }
+        Verb::FullSetup(change) => changing(&ALL, change, common, &engine, &host, caller, out),
+        Verb::Confirm => {
+            may_change(&facts(&host, caller)?, "confirming")?;
+            let skips = engine.confirm()?;
+            show::confirmed(&skips, common.json, out)?;
+            Ok(0)
+        }
+        Verb::Rollback => {
+            may_change(&facts(&host, caller)?, "rolling back")?;
+            let done = engine.rollback()?;
+            show::put_back(&done, common.json, out)?;
+            Ok(u8::from(!done.failed.is_empty()))
+        }
+        Verb::Status => {
+            let facts = facts(&host, caller)?;
+            let plan = engine.plan(&[], Vec::new(), Vec::new(), &facts)?;
+            let verbs = engine.verbs().unwrap_or_default();
+            show::status(&plan, &verbs, common.json, out)?;
+            Ok(if plan.is_pending() { PENDING } else { 0 })
+        }
+        Verb::Timer { id } => {
+            engine.watch(id)?;
+            Ok(0)
+        }
+        Verb::Profile { .. } => Ok(0),
+    }
+}
+
+/// The verbs of `full-setup`, in their order.
+const ALL: [&str; 4] = ["optimize", "firewall", "ddos-protect", "traffic-shape"];
+
+fn changing(
+    verbs: &[&str],
+    change: &Change,
+    common: &Common,
+    engine: &Engine<'_>,
+    host: &Host,
+    caller: &Caller,
+    out: &mut dyn Write,
+) -> Result<u8> {
+    let profile = profile(common, change)?;
+    let facts = facts(host, caller)?;
+    let make_plan = || make_plan(verbs, &profile, &facts, host, engine);
+    if !change.apply {
+        let plan = make_plan()?;
+        show::plan(verbs, &plan, &facts, common.json, out)?;
+        if common.strict
+            && let Some(skip) = plan.skips.first()
+        {
+            return Err(Error::Skipped(format!("{} ({})", skip.what, skip.reason)));
+        }
+        return Ok(if plan.is_pending() { PENDING } else { 0 });
+    }
+    may_change(&facts, "changing this host")?;
+    let mut prefix = caller.prefix.clone();
+    if let Some(netns) = &common.netns {
+        prefix.extend(["--netns".into(), netns.clone()]);
+    }
+    if let Some(root) = &common.sysroot {
+        prefix.extend(["--sysroot".into(), root.display().to_string()]);
+    }
+    let timer = TimerProgram {
+        program: caller.program.clone(),
+        args: prefix,
+        systemd: common.sysroot.is_none() && host.at("/run/systemd/system").is_dir(),
+    };
+    let options = Options {
+        confirm_within: change.confirm_within,
+        confirm_now: change.confirm_now,
+        overwrite_drift: change.overwrite_drift,
+        strict: common.strict,
+        timer: &timer,
+    };
+    let applied = engine.apply(make_plan, &facts, &options)?;
+    show::applied(verbs, &applied, common.json, out)?;
+    Ok(0)
+}
+
+fn may_change(facts: &Facts, what: &str) -> Result<()> {
+    if facts.privileged {
+        return Ok(());
+    }
+    Err(Error::Privilege {
+        what: what.into(),
+        needs: "CAP_NET_ADMIN",
+        hint: match facts.container {
+            true => "give this container NET_ADMIN and host network, see docs/network.md; the plan works without".into(),
+            false => "run it as root, with sudo; the plan works without".into(),
+        },
+    })
+}
+
+fn profile(common: &Common, change: &Change) -> Result<Profile> {
+    let mut profile = match common.profile.as_str() {
+        "recommended" => Profile::builtin(Base::Recommended),
+        "guide" => Profile::builtin(Base::Guide),
+        path => {
+            let text = std::fs::read_to_string(path).map_err(|error| Error::Profile {
+                path: path.into(),
+                what: format!("{error}; `recommended` and `guide` are built in"),
+            })?;
+            Profile::parse(path, &text)?
+        }
+    };
+    if let Some(rate) = &change.rate {
+        let rate = rate.parse().map_err(Error::Usage)?;
+        profile.traffic_shape.rate = Some(rate);
+    }
+    if !change.interfaces.is_empty() {
+        profile.traffic_shape.interfaces = change.interfaces.clone();
+    }
+    profile.firewall.games.extend(change.games.iter().cloned());
+    for net in &change.trusted {
+        let net = net
+            .parse()
+            .map_err(|error| Error::Usage(format!("--trusted {net}: {error}")))?;
+        profile.firewall.trusted.push(net);
+    }
+    Ok(profile)
+}
+
+/// What the host is, with what only tools can tell.
+fn facts(host: &Host, caller: &Caller) -> Result<Facts> {
+    let mut facts = Facts::gather(host, &caller.env)?;
+    facts.qdiscs = shape::kinds::probe(host);
+    if facts.tools.nft.is_none() || !facts.privileged {
+        facts.dnat_unclear = true;
+        return Ok(facts);
+    }
+    for (feature, text) in rules::Feature::PROBES {
+        if !host.run("nft", &["-c", "-f", "-"], text)?.success {
+            facts.nft_lacks.push(feature);
+        }
+    }
+    let listing = host.must_run("nft", &["-t", "-j", "list", "ruleset"], "")?;
+    let mut redirects = rules::foreign::nft(&listing, rules::TABLE)?;
+    if let Ok(save) = host.run("iptables-save", &["-t", "nat"], "")
+        && save.success
+    {
+        redirects = redirects.and(rules::foreign::iptables(&save.stdout));
+    }
+    facts.dnat_unclear = redirects.unclear;
+    facts.dnat_ports = redirects.ports.into_iter().collect();
+    Ok(facts)
+}
+
+fn make_plan(
+    verbs: &[&str],
+    profile: &Profile,
+    facts: &Facts,
+    host: &Host,
+    engine: &Engine<'_>,
+) -> Result<Plan> {
+    let mut wishes: Vec<Wish> = Vec::new();
+    let mut skips: Vec<Skip> = Vec::new();
+    let mut notes = Vec::new();
+    let mut paths = Vec::new();
+    let is_asked = |verb| verbs.contains(&verb);
+    if is_asked("optimize") {
+        let devices = Devices::gather(host, facts, &profile.optimize)?;
+        let done = optimize::optimize(&profile.optimize, facts, &devices)?;
+        wishes.extend(done.wishes);
+        skips.extend(done.skips);
+        notes.extend(done.notes);
+        paths = done.paths;
+    }
+    let asked = Parts {
+        firewall: is_asked("firewall"),
+        protect: is_asked("ddos-protect"),
+        shape: is_asked("traffic-shape"),
+    };
+    if asked != Parts::default() {
+        let there = engine
+            .table(rules::TABLE)
+            .unwrap_or_default()
+            .map_or_else(Parts::default, |listing| Parts::of_table(&listing));
+        let done = rules::rules(profile, facts, asked.and(there))?;
+        wishes.extend(done.wishes);
+        skips.extend(done.skips);
+        notes.extend(done.notes);
+    }
+    if asked.shape {
+        match shape::shape(&profile.traffic_shape, facts) {
+            Ok(done) => {
+                wishes.extend(done.wishes);
+                skips.extend(done.skips);
+                notes.extend(done.notes);
+            }
+            // Where everything is asked for, a rate that nobody knows is left out like a feature that is not there.
+            Err(Error::Refused(why)) if verbs.len() > 1 => {
+                skips.push(Skip::new("traffic-shape", why));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if profile.extends == Base::Guide {
+        notes.extend(show::differences());
+    }
+    // The first wish about a subject counts.
+    let mut seen: Vec<Subject> = Vec::new();
+    wishes.retain(|wish| {
+        let is_new = !seen.contains(&wish.subject);
+        seen.push(wish.subject.clone());
+        is_new
+    });
+    let mut plan = engine.plan(verbs, wishes, skips, facts)?;
+    plan.notes = notes;
+    plan.paths = paths;
+    Ok(plan)
+}
