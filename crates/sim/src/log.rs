@@ -11,9 +11,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use stadion_core::id::{GameModeName, Region, TicketId};
+use stadion_core::id::{GameModeName, MatchId, Region, TicketId};
 use stadion_core::matches::Quality;
-use stadion_core::matchmaker::{Budget, Plan, Supply};
+use stadion_core::matchmaker::{Budget, LiveMatch, Plan, Supply};
 use stadion_core::mode::GameMode;
 use stadion_core::ticket::Ticket;
 use stadion_core::time::Timestamp;
@@ -58,6 +58,20 @@ pub enum Entry<'a> {
         /// Which ticket.
         ticket_id: TicketId,
     },
+    /// A live match has free seats.
+    OpenMatch {
+        /// Whose planner.
+        game_mode: Cow<'a, GameModeName>,
+        /// The match.
+        live: Cow<'a, LiveMatch>,
+    },
+    /// A live match wants nobody any more.
+    CloseMatch {
+        /// Whose planner.
+        game_mode: Cow<'a, GameModeName>,
+        /// Which match.
+        match_id: MatchId,
+    },
     /// A plan was made.
     Plan {
         /// Whose planner.
@@ -79,6 +93,9 @@ pub enum Entry<'a> {
 pub struct PlanRecord {
     /// Matches, in order.
     pub matches: Vec<MatchRecord>,
+    /// Fills of live matches, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fills: Vec<FillRecord>,
     /// Matches without a game server, by region.
     pub unplaced: BTreeMap<Region, u32>,
     /// Whether the budget ran out.
@@ -103,6 +120,18 @@ pub struct MatchRecord {
     pub quality: Quality,
 }
 
+/// A fill of a [`PlanRecord`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FillRecord {
+    /// The live match.
+    pub match_id: MatchId,
+    /// Tickets with their teams.
+    pub tickets: Vec<(TicketId, u32)>,
+    /// How good the match is then.
+    pub quality: Quality,
+}
+
 impl From<&Plan> for PlanRecord {
     fn from(plan: &Plan) -> Self {
         let waiting = plan.waiting;
@@ -112,8 +141,14 @@ impl From<&Plan> for PlanRecord {
             players: planned.players,
             quality: planned.quality,
         });
+        let fills = plan.fills.iter().map(|fill| FillRecord {
+            match_id: fill.match_id,
+            tickets: fill.tickets.clone(),
+            quality: fill.quality,
+        });
         Self {
             matches: matches.collect(),
+            fills: fills.collect(),
             unplaced: plan.unplaced.clone(),
             carry_over: plan.carry_over,
             waiting: [
@@ -166,6 +201,22 @@ impl<W: Write> Log<W> {
         self.write(&Entry::Remove {
             game_mode: Cow::Borrowed(game_mode),
             ticket_id,
+        });
+    }
+
+    /// A live match was opened.
+    pub fn open_match(&mut self, game_mode: &GameModeName, live: &LiveMatch) {
+        self.write(&Entry::OpenMatch {
+            game_mode: Cow::Borrowed(game_mode),
+            live: Cow::Borrowed(live),
+        });
+    }
+
+    /// A live match was closed.
+    pub fn close_match(&mut self, game_mode: &GameModeName, match_id: MatchId) {
+        self.write(&Entry::CloseMatch {
+            game_mode: Cow::Borrowed(game_mode),
+            match_id,
         });
     }
 
@@ -238,6 +289,16 @@ impl<W: Write> Planner for Logged<W> {
     fn remove(&mut self, id: TicketId) {
         self.log.borrow_mut().remove(&self.game_mode, id);
         self.planner.remove(id);
+    }
+
+    fn open(&mut self, live: LiveMatch) {
+        self.log.borrow_mut().open_match(&self.game_mode, &live);
+        self.planner.open(live);
+    }
+
+    fn close(&mut self, id: MatchId) {
+        self.log.borrow_mut().close_match(&self.game_mode, id);
+        self.planner.close(id);
     }
 
     fn plan(&mut self, supply: &Supply, budget: Budget, now: Timestamp) -> Plan {

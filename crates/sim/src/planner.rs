@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use stadion_core::id::{Region, TicketId};
-use stadion_core::matchmaker::{Budget, Plan, Pool, Supply};
+use stadion_core::id::{MatchId, Region, TicketId};
+use stadion_core::matchmaker::{Budget, LiveMatch, Plan, Pool, Supply};
 use stadion_core::mode::GameMode;
 use stadion_core::ticket::Ticket;
 use stadion_core::time::Timestamp;
@@ -15,7 +15,12 @@ pub trait Planner {
     fn insert(&mut self, ticket: Arc<Ticket>);
     /// A ticket searches no more.
     fn remove(&mut self, id: TicketId);
-    /// Plans matches. The caller removes every planned ticket afterwards.
+    /// A live match has free seats; it replaces what was known of that match. A planner without backfill need not care.
+    fn open(&mut self, _live: LiveMatch) {}
+    /// A live match wants nobody any more.
+    fn close(&mut self, _id: MatchId) {}
+    /// Plans matches and fills. The caller removes every planned ticket afterwards, and opens every filled match again
+    /// that has free seats left.
     fn plan(&mut self, supply: &Supply, budget: Budget, now: Timestamp) -> Plan;
 }
 
@@ -29,6 +34,14 @@ impl Planner for Pool {
 
     fn remove(&mut self, id: TicketId) {
         drop(Self::remove(self, id));
+    }
+
+    fn open(&mut self, live: LiveMatch) {
+        Self::open(self, live);
+    }
+
+    fn close(&mut self, id: MatchId) {
+        Self::close(self, id);
     }
 
     fn plan(&mut self, supply: &Supply, budget: Budget, now: Timestamp) -> Plan {

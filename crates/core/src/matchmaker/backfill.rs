@@ -14,6 +14,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use self::bench::Bench;
 pub(super) use self::fills::Turn;
 use super::index::Index;
@@ -24,7 +26,8 @@ use crate::ticket::Ticket;
 use crate::time::Timestamp;
 
 /// A live match that has free seats, as the planner needs to know it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LiveMatch {
     /// The match.
     pub id: MatchId,
@@ -43,15 +46,16 @@ pub struct LiveMatch {
 }
 
 /// A party that plays in a live match. It counts in every rule as if it had waited as long as it did, and since the
-/// seats are free.
-#[derive(Clone, Debug, PartialEq)]
+/// seats are free or it joined, whichever came later.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Seated {
     /// Its ticket, with those of its players who are still there.
     pub ticket: Arc<Ticket>,
     /// Its team, from 0.
     pub team: u32,
-    /// How long it had waited when its match was planned, milliseconds.
-    pub waited_ms: u64,
+    /// When its match was planned, or its place in it: until then it waited.
+    pub joined_at: Timestamp,
 }
 
 /// A live match in the pool.

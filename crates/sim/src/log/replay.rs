@@ -28,6 +28,8 @@ pub struct Replay {
     pub plans: u64,
     /// Matches in them.
     pub matches: u64,
+    /// Fills of live matches in them.
+    pub fills: u64,
     /// The first plan that is not as it was logged; nothing was replayed after it.
     pub difference: Option<Difference>,
 }
@@ -119,6 +121,13 @@ impl Replayer<'_> {
                 game_mode,
                 ticket_id,
             } => self.planner(&game_mode)?.remove(ticket_id),
+            Entry::OpenMatch { game_mode, live } => {
+                self.planner(&game_mode)?.open(live.into_owned());
+            }
+            Entry::CloseMatch {
+                game_mode,
+                match_id,
+            } => self.planner(&game_mode)?.close(match_id),
             Entry::Plan {
                 game_mode,
                 now,
@@ -134,6 +143,7 @@ impl Replayer<'_> {
                 let replayed = PlanRecord::from(&plan);
                 self.found.plans += 1;
                 self.found.matches += replayed.matches.len() as u64;
+                self.found.fills += replayed.fills.len() as u64;
                 let different = difference(&logged, &replayed);
                 self.found.difference = different.map(|(what, logged, replayed)| Difference {
                     line,
@@ -163,6 +173,16 @@ fn difference(logged: &PlanRecord, replayed: &PlanRecord) -> Option<(String, Str
     let (was, is) = (logged.matches.len(), replayed.matches.len());
     if was != is {
         return Some(("number of matches".into(), shown(&was), shown(&is)));
+    }
+    let pairs = logged.fills.iter().zip(&replayed.fills);
+    for (number, (was, is)) in (1..).zip(pairs) {
+        if was != is {
+            return Some((format!("fill {number}"), shown(was), shown(is)));
+        }
+    }
+    let (was, is) = (logged.fills.len(), replayed.fills.len());
+    if was != is {
+        return Some(("number of fills".into(), shown(&was), shown(&is)));
     }
     if logged.waiting != replayed.waiting {
         let what = "tickets that wait for players, server, fleet and turn".into();

@@ -149,9 +149,10 @@ impl Bench {
 
 impl Sitter {
     fn new(rules: &Compiled, offer: &LiveMatch, seated: &super::Seated) -> Self {
-        let since = offer.open.since.0.saturating_sub(seated.waited_ms);
+        let waited_ms = seated.ticket.waited_ms(seated.joined_at);
+        let counts_from = offer.open.since.max(seated.joined_at);
         let ticket = Ticket {
-            created_at: Timestamp(since),
+            created_at: Timestamp(counts_from.0.saturating_sub(waited_ms)),
             ..(*seated.ticket).clone()
         };
         let role = |id: &PlayerId| {

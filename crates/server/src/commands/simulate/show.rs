@@ -75,11 +75,12 @@ pub(super) fn replay(found: &Replay) -> String {
         tickets,
         plans,
         matches,
+        fills,
         difference,
     } = found;
     let Some(different) = difference else {
         return format!(
-            "The same: {plans} plans with {matches} matches of {tickets} tickets are as they were logged.\n"
+            "The same: {plans} plans with {matches} matches and {fills} fills of {tickets} tickets are as they were logged.\n"
         );
     };
     format!(
