@@ -2,14 +2,14 @@
 //! panics where a promise is broken, which is the defect to find.
 
 use crate::observe::{
-    conntrack, counters, cpu, interfaces, interrupts, links, nftables, qdisc, sets, sockets,
-    softnet,
+    conntrack, counters, interfaces, interrupts, nftables, qdisc, sets, sockets, softnet,
 };
+use crate::probe::{HEADER_BYTES, Probe};
 
-/// A text of `/proc` or `/sys`, or of `iptables-save`: every parser, and what it understood is bounded by the text.
+/// A text of `/proc` or `/sys`: every parser, and what it understood is bounded by the text.
 ///
 /// # Panics
-/// When a parser makes more out of a text than is in it, or reads a list of processors otherwise than it wrote it.
+/// When a parser makes more out of a text than is in it.
 pub fn kernel_text(data: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(data) else {
         return false;
@@ -32,24 +32,15 @@ pub fn kernel_text(data: &[u8]) -> bool {
     let stat = conntrack::Stat::parse("stat", text);
     rows(stat.ok().map(|stat| stat.rows.len()));
     accepted |= conntrack::number("a number", text).is_ok();
-    accepted |= !nftables::iptables_forwarded(text).is_empty();
-    accepted |= cpu::mask(text).is_ok();
-    if let Ok(cpus) = cpu::list(text) {
-        accepted = true;
-        let again = cpu::list(&cpu::write_list(&cpus)).ok();
-        assert_eq!(again, Some(cpus), "written and read again");
-    }
     accepted
 }
 
-/// What `ip`, `tc` and `nft` print.
+/// What `tc` and `nft` print.
 pub fn tool_output(data: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(data) else {
         return false;
     };
     [
-        links::links(text).is_ok(),
-        links::routes(text).is_ok(),
         qdisc::parse(text).is_ok(),
         nftables::counters(text).is_ok(),
         nftables::ruleset(text).is_ok(),
@@ -68,4 +59,20 @@ pub fn set_messages(data: &[u8]) -> bool {
     assert!(answer.sets.len() <= data.len() / 20, "a header is 20 bytes");
     assert!(answer.elements <= data.len() as u64 / 4, "an element is 4");
     true
+}
+
+/// A datagram at the probe's server or at its client.
+///
+/// # Panics
+/// When an answer is longer than what it answers, or would be answered itself.
+pub fn probe_datagram(data: &[u8]) -> bool {
+    if let Some(reply) = Probe::reply_to(data) {
+        assert!(reply.len() <= data.len(), "an answer never gains");
+        assert_eq!(Probe::reply_to(&reply), None, "no answer to an answer");
+    }
+    let probe = Probe::decode(data);
+    if let Some(probe) = probe {
+        assert_eq!(Some(&probe.encode()[..]), data.get(..HEADER_BYTES));
+    }
+    probe.is_some()
 }

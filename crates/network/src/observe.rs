@@ -6,10 +6,8 @@
 
 pub mod conntrack;
 pub mod counters;
-pub mod cpu;
 pub mod interfaces;
 pub mod interrupts;
-pub mod links;
 pub mod nftables;
 pub mod qdisc;
 pub mod sets;
@@ -40,15 +38,18 @@ fn json(what: &str, text: &str) -> Result<serde_json::Value> {
     })
 }
 
+/// A number for people and gauges.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "exact up to 9 * 10^15")]
+pub const fn float(value: u64) -> f64 {
+    value as f64
+}
+
 /// `part` of `whole`; 0 where there is no whole.
 #[must_use]
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a share for people: 53 bits are exact up to 9 * 10^15"
-)]
 pub fn ratio(part: u64, whole: u64) -> f64 {
     match whole {
         0 => 0.0,
-        whole => part as f64 / whole as f64,
+        whole => float(part) / float(whole),
     }
 }

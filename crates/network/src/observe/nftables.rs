@@ -38,19 +38,6 @@ pub struct BaseChain {
     pub rules: usize,
 }
 
-/// Ports that a rule hands on to another address or port.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Forwarded {
-    /// Family and name of the table: `ip nat`.
-    pub table: String,
-    /// `udp` or `tcp`.
-    pub protocol: String,
-    /// First port.
-    pub first: u16,
-    /// Last port.
-    pub last: u16,
-}
-
 /// What `nft -j -t list ruleset` says, as far as it matters to us.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Ruleset {
@@ -58,8 +45,6 @@ pub struct Ruleset {
     pub tables: Vec<String>,
     /// Chains that the kernel calls.
     pub chains: Vec<BaseChain>,
-    /// Ports that are handed on by rules that say so themselves.
-    pub forwarded: Vec<Forwarded>,
     /// Rules that `nft` cannot show as its own: made by `iptables`, with extensions of theirs.
     pub opaque_rules: usize,
 }
@@ -139,13 +124,7 @@ pub fn ruleset(json: &str) -> Result<Ruleset> {
         if expressions.iter().any(|part| part.get("xt").is_some()) {
             ruleset.opaque_rules += 1;
         }
-        let hands_on = |part: &Value| part.get("dnat").is_some() || part.get("redirect").is_some();
-        if expressions.iter().any(hands_on) {
-            ruleset.forwarded.extend(ports(&table, expressions));
-        }
     }
-    ruleset.forwarded.sort();
-    ruleset.forwarded.dedup();
     Ok(ruleset)
 }
 
@@ -165,83 +144,4 @@ fn base_chain(chain: &Value) -> Option<Option<BaseChain>> {
         drops: chain.get("policy").and_then(Value::as_str) == Some("drop"),
         rules: 0,
     }))
-}
-
-/// The destination ports that a rule matches.
-fn ports(table: &str, expressions: &[Value]) -> Vec<Forwarded> {
-    let mut found = Vec::new();
-    for part in expressions {
-        let Some(matching) = part.get("match") else {
-            continue;
-        };
-        let payload = matching.get("left").and_then(|left| left.get("payload"));
-        let Some(payload) = payload else { continue };
-        let (Some(protocol), Some("dport")) = (
-            text(payload, "protocol"),
-            payload.get("field").and_then(Value::as_str),
-        ) else {
-            continue;
-        };
-        let Some(right) = matching.get("right") else {
-            continue;
-        };
-        let members = right.get("set").and_then(Value::as_array);
-        for member in members.map_or(std::slice::from_ref(right), Vec::as_slice) {
-            let Some((first, last)) = range(member) else {
-                continue;
-            };
-            found.push(Forwarded {
-                table: table.to_owned(),
-                protocol: protocol.clone(),
-                first,
-                last,
-            });
-        }
-    }
-    found
-}
-
-fn range(value: &Value) -> Option<(u16, u16)> {
-    let port = |value: &Value| u16::try_from(value.as_u64()?).ok();
-    if let Some(port) = port(value) {
-        return Some((port, port));
-    }
-    match value.get("range")?.as_array()?.as_slice() {
-        [first, last] => Some((port(first)?, port(last)?)),
-        _ => None,
-    }
-}
-
-/// The ports that `-A CHAIN … -j DNAT` and `-j REDIRECT` hand on, in the output of `iptables-save`; what is not such a
-/// rule is left out.
-#[must_use]
-pub fn iptables_forwarded(text: &str) -> Vec<Forwarded> {
-    let mut found: Vec<Forwarded> = text.lines().filter_map(iptables_rule).flatten().collect();
-    found.sort();
-    found.dedup();
-    found
-}
-
-fn iptables_rule(line: &str) -> Option<Vec<Forwarded>> {
-    let words: Vec<&str> = line.split_ascii_whitespace().collect();
-    let after = |options: &[&str]| {
-        let at = words.iter().position(|word| options.contains(word))?;
-        words.get(at + 1).copied()
-    };
-    let target = after(&["-j", "--jump"])?;
-    if !matches!(target, "DNAT" | "REDIRECT") {
-        return None;
-    }
-    let protocol = after(&["-p", "--protocol"])?;
-    let ports = after(&["--dport", "--dports", "--destination-port"])?;
-    let ranges = ports.split(',').filter_map(|part| {
-        let (first, last) = part.split_once(':').unwrap_or((part, part));
-        Some(Forwarded {
-            table: "iptables nat".to_owned(),
-            protocol: protocol.to_owned(),
-            first: first.parse().ok()?,
-            last: last.parse().ok()?,
-        })
-    });
-    Some(ranges.collect())
 }

@@ -156,18 +156,7 @@ fn interrupts_keep_the_names_that_their_devices_gave_them() {
 }
 
 #[test]
-fn lists_of_processors_are_bounded() {
-    assert_eq!(cpu::list("0-3,8\n").unwrap(), [0, 1, 2, 3, 8]);
-    assert!(cpu::list("\n").unwrap().is_empty());
-    assert!(cpu::list("0-4294967295").is_err());
-    assert!(cpu::list("3-1").is_err());
-    assert!(cpu::list(&vec!["0-8191"; 100_000].join(",")).is_err());
-    assert_eq!(cpu::mask("1,80000001\n").unwrap(), [0, 31, 32]);
-    assert!(cpu::mask(&vec!["1"; 300].join(",")).is_err());
-}
-
-#[test]
-fn queueing_disciplines_links_and_routes() {
+fn queueing_disciplines_with_their_drops() {
     let tc = r#"[{"kind":"htb","handle":"1:","dev":"a0","root":true,"options":{"default":"0x30"},"bytes":9,"packets":2,"drops":1,"overlimits":4,"backlog":0,"qlen":0},
         {"kind":"pfifo","handle":"10:","dev":"a0","parent":"1:10","options":{},"drops":5}]"#;
     let read = qdisc::parse(tc).unwrap();
@@ -175,18 +164,6 @@ fn queueing_disciplines_links_and_routes() {
     assert_eq!((read[1].parent.as_str(), read[1].drops), ("1:10", 5));
     assert!(qdisc::parse("").unwrap().is_empty());
     assert!(qdisc::parse("{").is_err());
-
-    let ip = r#"[{"ifindex":2,"ifname":"b0","flags":["BROADCAST","UP"],"mtu":1500,"qdisc":"noop","operstate":"DOWN","address":"1e:f8:96:ca:99:8f",
-        "linkinfo":{"info_kind":"veth"},"num_tx_queues":2,"num_rx_queues":2,"addr_info":[{"family":"inet","local":"10.0.0.1","prefixlen":24,"scope":"global"}]}]"#;
-    let link = &links::links(ip).unwrap()[0];
-    assert!(link.has("UP") && !link.has("LOOPBACK"));
-    assert_eq!(
-        (link.num_rx_queues, link.linkinfo.info_kind.as_str()),
-        (2, "veth")
-    );
-    assert_eq!(link.addr_info[0].local, "10.0.0.1");
-    let routes = links::routes(r#"[{"dst":"default","gateway":"10.0.0.254","dev":"b0"}]"#);
-    assert_eq!(routes.unwrap()[0].gateway, "10.0.0.254");
 }
 
 /// Of nft 1.0.6, shortened.
@@ -202,7 +179,7 @@ const RULESET: &str = r#"{"nftables": [{"metainfo": {"version": "1.0.6"}},
     {"counter": {"family": "inet", "name": "c1", "table": "mine", "handle": 3, "packets": 3, "bytes": 90}}]}"#;
 
 #[test]
-fn rules_of_others_and_what_they_hand_on() {
+fn rules_of_others_and_counters_of_ours() {
     let read = nftables::ruleset(RULESET).unwrap();
     assert_eq!(read.tables, ["ip nat"]);
     assert_eq!(read.opaque_rules, 1);
@@ -212,38 +189,9 @@ fn rules_of_others_and_what_they_hand_on() {
         .find(|chain| chain.hook == "input")
         .unwrap();
     assert!(input.drops && input.rules == 1 && input.table == "ip filter");
-    let ports: Vec<_> = read
-        .forwarded
-        .iter()
-        .map(|f| (f.protocol.as_str(), f.first, f.last))
-        .collect();
-    assert_eq!(
-        ports,
-        [
-            ("tcp", 8_000, 8_010),
-            ("tcp", 25_565, 25_565),
-            ("udp", 7_000, 7_000)
-        ]
-    );
     let counters = nftables::counters(RULESET).unwrap();
     assert_eq!((counters[0].name.as_str(), counters[0].packets), ("c1", 3));
     assert!(nftables::counters(r#"{"other":1}"#).is_err());
-
-    let docker = "*nat\n-A DOCKER ! -i docker0 -p udp -m udp --dport 7777 -j DNAT --to-destination 172.17.0.2:7777\n\
-        -A OTHER -p tcp -m multiport --dports 80,8000:8010 -j REDIRECT\n-A OTHER -p tcp --dport 5 -j ACCEPT\n-j\nCOMMIT\n";
-    let ports = nftables::iptables_forwarded(docker);
-    let ports: Vec<_> = ports
-        .iter()
-        .map(|f| (f.protocol.as_str(), f.first, f.last))
-        .collect();
-    assert_eq!(
-        ports,
-        [
-            ("tcp", 80, 80),
-            ("tcp", 8_000, 8_010),
-            ("udp", 7_777, 7_777)
-        ]
-    );
 }
 
 /// A message as the kernel writes it.
@@ -312,12 +260,6 @@ proptest! {
         prop_assert_eq!((row.local.ip(), row.local.port(), row.remote.port()), (local.ip(), local.port(), local.port()));
         prop_assert_eq!((row.state, row.tx_queue, row.rx_queue), (state, queues.0, queues.1));
         prop_assert_eq!((row.inode, row.drops), (inode, Some(drops)));
-    }
-
-    #[test]
-    fn lists_of_processors_read_what_was_written(cpus in proptest::collection::btree_set(0..cpu::CPUS_MAX, 0..60)) {
-        let cpus: Vec<u32> = cpus.into_iter().collect();
-        prop_assert_eq!(cpu::list(&cpu::write_list(&cpus)).unwrap(), cpus);
     }
 
     #[test]
