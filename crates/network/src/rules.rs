@@ -136,7 +136,7 @@ pub fn rules(profile: &Profile, facts: &Facts, parts: Parts) -> Result<Rules> {
         firewall::tell(&mut rules, firewall, facts, &map);
     }
     if parts.shape {
-        crate::shape::classify(&mut body, &profile.traffic_shape, facts, &map)?;
+        crate::shape::classify(&mut body, &profile.traffic_shape, facts, &map);
     }
     rules.wishes.push(table(parts, &body));
     if parts.protect {

@@ -1,7 +1,6 @@
 //! The rules that tell which packets are a game's.
 
 use super::{GAME, interfaces};
-use crate::Result;
 use crate::facts::Facts;
 use crate::profile::firewall::{Ports, Protocol};
 use crate::profile::shape::{Dscp, Shape};
@@ -11,14 +10,13 @@ use crate::rules::text::Text;
 /// The counter of packets that were given the priority of games.
 pub(crate) const COUNTER: &str = "pass_shaped";
 
-/// Puts the chains into our table; `map` tells what each port is for. Nothing but shaped interfaces is touched.
-pub(crate) fn classify(
-    body: &mut Text,
-    profile: &Shape,
-    facts: &Facts,
-    map: &PortMap,
-) -> Result<()> {
-    let shaped: Vec<String> = interfaces(profile, facts)?
+/// Puts the chains into our table; `map` tells what each port is for. Nothing but shaped interfaces is touched, and where
+/// none can be shaped there are no chains: [`super::shape`] says why.
+pub(crate) fn classify(body: &mut Text, profile: &Shape, facts: &Facts, map: &PortMap) {
+    let Ok(shaped) = interfaces(profile, facts) else {
+        return;
+    };
+    let shaped: Vec<String> = shaped
         .into_iter()
         .map(|interface| format!("\"{}\"", interface.name))
         .collect();
@@ -52,5 +50,4 @@ pub(crate) fn classify(
         }
     }
     body.end();
-    Ok(())
 }

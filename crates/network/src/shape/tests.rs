@@ -160,6 +160,8 @@ fn an_unknown_rate_or_interface_is_refused_with_the_next_step() {
         .retain(|interface| !interface.default_route);
     let text = refused(at("950mbit"), &lonely);
     assert!(text.contains("--interface"), "{text}");
+    // The other halves of the table must not fail for it.
+    assert!(!table(&Profile::default(), &lonely).contains("chain"));
 }
 
 #[test]
