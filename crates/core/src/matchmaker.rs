@@ -193,8 +193,9 @@ impl Pool {
         self.live.wake(&mut self.index, now);
         let mut tick = Tick::new(&mut self.index, &self.mode, now, self.plans);
         tick.fill(&mut self.live, Turn::Before, budget, &mut plan);
-        tick.run(due, &mut free, budget, &mut plan);
+        let stuck = tick.run(due, &mut free, budget, &mut plan);
         tick.fill(&mut self.live, Turn::After, budget, &mut plan);
+        tick.finish(stuck, &free, budget, &mut plan);
         plan.next_at = if plan.carry_over {
             Some(now)
         } else {

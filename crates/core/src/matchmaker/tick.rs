@@ -66,8 +66,15 @@ impl<'a> Tick<'a> {
         }
     }
 
-    /// Plans matches of those who are `due`, where servers are free; what cannot be placed stays due.
-    pub(super) fn run(&mut self, due: Vec<u32>, free: &mut Free, budget: Budget, plan: &mut Plan) {
+    /// Plans matches of those who are `due`, where servers are free; returns those who could play but for a server or
+    /// their turn, who stay due.
+    pub(super) fn run(
+        &mut self,
+        due: Vec<u32>,
+        free: &mut Free,
+        budget: Budget,
+        plan: &mut Plan,
+    ) -> Vec<u32> {
         let free_still = due.into_iter().filter(|slot| !self.is_taken(*slot));
         let (due, hopeless): (Vec<u32>, Vec<u32>) = free_still.partition(|slot| {
             let cold = self.index.slots.cold(*slot);
@@ -82,6 +89,11 @@ impl<'a> Tick<'a> {
         for left in self.accept(servable, free, budget, plan) {
             stuck.push(left);
         }
+        stuck
+    }
+
+    /// Has those who could play look again in the next plan, and counts their matches.
+    pub(super) fn finish(&mut self, stuck: Vec<u32>, free: &Free, budget: Budget, plan: &mut Plan) {
         if plan.carry_over {
             for slot in stuck {
                 self.index.refresh(slot);
