@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use crate::ClientError;
 use crate::wire::{
-    Acceptance, CreateTicket, GameModes, Heartbeats, JoinKeys, Match, Outlook, Redeem, Regions,
-    Respond, Seat, Session, Sessions, Ticket, Tickets, Verdicts,
+    Acceptance, CreateTicket, GameModes, Heartbeats, JoinKeys, Match, OpenSeats, Outlook, Redeem,
+    Regions, Respond, Seat, Session, Sessions, Ticket, Tickets, Verdicts,
 };
 use http::{Base, Http};
 pub(crate) use http::{bearer, problem_of};
@@ -241,6 +241,33 @@ impl Client {
     pub async fn get_match(&self, match_id: &str) -> Result<Match, ClientError> {
         self.get(&format!("/v1/matches/{}", http::segment(match_id)?))
             .await
+    }
+
+    /// Game server: offers free seats of its live match, by team, in place of those it offered before; zeros withdraw them.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn open_seats(&self, match_id: &str, seats: &[u32]) -> Result<Match, ClientError> {
+        let path = format!("/v1/matches/{}/backfill", http::segment(match_id)?);
+        let body = http::encode(&OpenSeats {
+            seats: seats.to_vec(),
+        })?;
+        let answer = self
+            .http
+            .call(Method::PUT, &path, &self.token, Some(body), None);
+        http::decode(&answer.await?)
+    }
+
+    /// Game server: wants nobody any more in its live match.
+    ///
+    /// # Errors
+    /// Any [`ClientError`].
+    pub async fn close_seats(&self, match_id: &str) -> Result<Match, ClientError> {
+        let path = format!("/v1/matches/{}/backfill", http::segment(match_id)?);
+        let answer = self
+            .http
+            .call(Method::DELETE, &path, &self.token, None, None);
+        http::decode(&answer.await?)
     }
 
     /// Game server: reports how its match ended, as any JSON object; the match is over then.

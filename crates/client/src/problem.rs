@@ -144,6 +144,12 @@ kinds! {
     /// What was asked is not possible any more.
     WrongState, "wrong-state", 409, false, "It is too late, or too early, for this",
         "Read the thing again: its state has changed.";
+    /// The game mode has no backfill.
+    BackfillOff, "backfill-off", 409, false, "The game mode takes nobody into live matches",
+        "The key `backfill` of the game mode says whether free seats are filled.";
+    /// More seats were offered than are free.
+    TooManySeats, "too-many-seats", 409, false, "The match has fewer free seats",
+        "A team has as many seats as its game mode says, less those of its sessions that are reserved or active: end the sessions of whoever left, and see the line-up for newcomers.";
     /// The match has no seats yet.
     MatchPlacing, "match-placing", 409, true, "The match is being placed",
         "A game server may be allocated a moment before its match is live: ask again.";

@@ -12,7 +12,7 @@ mod ticket;
 pub use event::{
     ClientMessage, Control, Event, EventKind, MatchFound, MatchProposed, ServerMessage,
 };
-pub use matches::{Acceptance, Match, MatchPlayer, Respond};
+pub use matches::{Acceptance, Match, MatchPlayer, OpenSeats, Respond};
 pub use outlook::{Apart, Explanation, Hold, Outlook, Relaxation, TimeToMatch};
 pub use platform::{GameMode, GameModes, JoinKey, JoinKeys, Region, Regions, ServerAddress};
 pub use session::{Heartbeat, Heartbeats, Redeem, Seat, Session, Sessions, Verdicts};

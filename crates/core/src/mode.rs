@@ -66,6 +66,17 @@ impl GameMode {
         largest.unwrap_or(self.players_target / self.teams.max(1))
     }
 
+    /// Seats of each team at the target size.
+    #[must_use]
+    pub fn team_seats(&self) -> Vec<u32> {
+        if self.rules.teams.is_empty() {
+            let teams = usize::try_from(self.teams).unwrap_or(0);
+            return vec![self.team_players_max(); teams];
+        }
+        let teams = self.rules.teams.iter();
+        teams.map(|team| team.players_max).collect()
+    }
+
     /// The largest party that can play it: a party shares a team.
     #[must_use]
     pub fn party_players_max(&self) -> usize {

@@ -64,6 +64,16 @@ pub enum StateError {
         /// The first answer.
         accepted: bool,
     },
+    /// A team of the match would have more seats than it may. The caller's fault; nothing happened.
+    #[error("team {team} of match {match_id} has {room} free seats at most")]
+    TooManySeats {
+        /// Which match.
+        match_id: MatchId,
+        /// Which team, from 0.
+        team: u32,
+        /// Seats that are free there, whatever is offered.
+        room: u32,
+    },
     /// What was asked is not possible in the state the thing is in; nothing happened. Do not retry.
     #[error("{what} {id} is {state}")]
     WrongState {
@@ -290,16 +300,17 @@ pub trait State: Send + Sync + 'static {
 
     /// Sets the seats by team that the `server` of a live match would have filled, in place of those that it offered
     /// before; none withdraws the offer. Repeating it is no error and changes nothing. The match offers them until they are
-    /// filled, withdrawn, or it ends.
+    /// filled, withdrawn, or it ends. With its live sessions, no team has more than `team_seats`.
     ///
     /// # Errors
-    /// `NotFound`, `WrongServer` (the match is on another one), `WrongState` (not live), `Full` (more than
+    /// `NotFound`, `WrongServer` (the match is on another one), `WrongState` (not live), `TooManySeats`, `Full` (more than
     /// [`crate::limits::MATCH_SEATS_MAX`] over its whole life), `Unavailable`.
     async fn open_seats(
         &self,
         id: MatchId,
         server: &ServerName,
         seats: &[u32],
+        team_seats: &[u32],
         now: Timestamp,
     ) -> Result<Arc<Match>, StateError>;
 

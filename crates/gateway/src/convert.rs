@@ -9,6 +9,7 @@ use stadion_core::id::{PlayerId, Region};
 use stadion_core::limits::{PARTY_PLAYERS_MAX, REGIONS_MAX};
 use stadion_core::matches::Match;
 use stadion_core::mode::GameMode;
+use stadion_core::rules::Backfill;
 use stadion_core::session::{Session, SessionState};
 use stadion_core::ticket::{Attribute, Requirements, Ticket, TicketPlayer, TicketState};
 
@@ -192,6 +193,7 @@ pub(crate) fn session(
         match_id: session.match_id.to_string(),
         ticket_id: session.ticket_id.to_string(),
         team: session.team,
+        role: session.role.clone(),
         server,
         state: session.state.as_str().to_owned(),
         reason,
@@ -207,6 +209,7 @@ pub(crate) fn seat(session: &Session) -> wire::Seat {
         player_id: session.player_id.to_string(),
         match_id: session.match_id.to_string(),
         team: session.team,
+        role: session.role.clone(),
         region: session.region.to_string(),
     }
 }
@@ -224,8 +227,12 @@ pub(crate) fn line_up(of: &Match) -> wire::Match {
                 player_id: player.player_id.to_string(),
                 ticket_id: player.ticket_id.to_string(),
                 team: player.team,
+                role: player.role.clone(),
             })
             .collect(),
+        backfill: of.backfill.as_ref().map(|offer| wire::OpenSeats {
+            seats: offer.seats.clone(),
+        }),
         created_at_ms: of.created_at.0,
         changed_at_ms: of.changed_at.0,
     }
@@ -256,6 +263,7 @@ pub(crate) fn game_mode(mode: &GameMode) -> wire::GameMode {
         players_min: mode.players_min,
         party_players_max: u32::try_from(mode.party_players_max()).unwrap_or(u32::MAX),
         latency_max_ms: mode.latency_max_ms,
+        backfill: mode.rules.backfill != Backfill::Off,
         accept_timeout_ms: mode.rules.acceptance.map(|rule| rule.timeout_ms),
     }
 }

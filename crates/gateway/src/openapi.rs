@@ -57,7 +57,12 @@ pub fn openapi() -> OpenApi {
         .content("application/problem+json", problem)
         .build();
     for path in described.paths.paths.values_mut() {
-        let operations = [&mut path.get, &mut path.post, &mut path.delete];
+        let operations = [
+            &mut path.get,
+            &mut path.put,
+            &mut path.post,
+            &mut path.delete,
+        ];
         for operation in operations.into_iter().flatten() {
             let responses = &mut operation.responses.responses;
             responses.insert("default".into(), refused.clone().into());

@@ -69,6 +69,7 @@ impl From<StateError> for Refusal {
             StateError::InMatch { .. } => ProblemKind::InMatch,
             StateError::IdempotencyMismatch => ProblemKind::IdempotencyMismatch,
             StateError::AlreadyAnswered { .. } => ProblemKind::AlreadyAnswered,
+            StateError::TooManySeats { .. } => ProblemKind::TooManySeats,
             StateError::WrongState { .. } => ProblemKind::WrongState,
             // Whose match it is must not be learnt.
             StateError::WrongServer { what: "match", .. } => ProblemKind::NotFound,

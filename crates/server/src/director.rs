@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use stadion_core::fleet::{Allocation, AllocationRequest, Fleet, FleetError};
-use stadion_core::id::{MatchId, SessionId, TicketId};
+use stadion_core::id::{MatchId, PlayerId, SessionId, TicketId};
 use stadion_core::matches::{AbandonReason, Match, MatchPlan, MatchState, NewMatch, Placement};
 use stadion_core::rules::AcceptanceRule;
 use stadion_core::session::{Session, SessionState};
@@ -21,6 +21,8 @@ use tokio::time::Instant;
 
 use crate::clock::Entropy;
 use crate::metrics::Metrics;
+
+mod fill;
 
 /// Pause before a fleet that did not answer is asked again: the backend's own retries are faster, this is for restarts.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -32,6 +34,10 @@ pub enum Outcome {
     Placed(MatchId),
     /// It waits for every player's yes, and goes on by [`Director::resume`].
     Accepting(MatchId),
+    /// The newcomers have their seats in this live match.
+    Filled(MatchId),
+    /// Nothing happened: the match does not offer those seats any more.
+    Unfilled(MatchId),
     /// Nothing happened: this ticket could not be committed.
     Stale(TicketId),
     /// Its tickets are back in the queue.
@@ -232,23 +238,41 @@ impl Director {
     }
 
     fn seats(&self, placing: &Match, allocation: &Allocation, now: Timestamp) -> Vec<Session> {
-        let seat = |player: &stadion_core::matches::MatchPlayer| Session {
-            id: SessionId::new(now, self.entropy.bits()),
-            player_id: player.player_id.clone(),
-            match_id: placing.id,
+        let players = placing.players.iter();
+        let places = players.map(|player| Place {
+            player_id: &player.player_id,
             ticket_id: player.ticket_id,
+            team: player.team,
+            role: player.role.as_ref(),
+        });
+        places
+            .map(|place| self.seat(placing.id, place, allocation, now))
+            .collect()
+    }
+
+    fn seat(
+        &self,
+        match_id: MatchId,
+        place: Place<'_>,
+        allocation: &Allocation,
+        now: Timestamp,
+    ) -> Session {
+        Session {
+            id: SessionId::new(now, self.entropy.bits()),
+            player_id: place.player_id.clone(),
+            match_id,
+            ticket_id: place.ticket_id,
             server: allocation.server.clone(),
             region: allocation.region.clone(),
-            team: player.team,
-            role: player.role.clone(),
+            team: place.team,
+            role: place.role.cloned(),
             state: SessionState::Reserved,
             created_at: now,
             connected_at: None,
             redeem_key: None,
             heartbeat_at: now,
             latency_ms: None,
-        };
-        placing.players.iter().map(seat).collect()
+        }
     }
 
     /// One task at a time works on a match; `None` when another one does.
@@ -275,6 +299,15 @@ impl Director {
         }
         Ok(placing.len())
     }
+}
+
+/// A player's place in a line-up.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    player_id: &'a PlayerId,
+    ticket_id: TicketId,
+    team: u32,
+    role: Option<&'a String>,
 }
 
 struct Claim<'a> {

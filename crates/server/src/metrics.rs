@@ -68,6 +68,8 @@ pub struct Metrics {
     matches_ended: Series<Counter, 2>,
     matches_abandoned: Series<Counter, 1>,
     acceptances: Series<Counter, 2>,
+    seats_open: Series<Gauge, 1>,
+    players_joined: Series<Counter, 1>,
     sessions_live: Gauge,
     sessions_opened: Series<Counter, 1>,
     sessions_ended: Series<Counter, 1>,
@@ -162,6 +164,8 @@ impl Metrics {
             matches_ended: Series::counter(b, c::MATCHES_ENDED),
             matches_abandoned: Series::counter(b, c::MATCHES_ABANDONED),
             acceptances: Series::counter(b, c::ACCEPTANCES),
+            seats_open: Series::gauge(b, c::SEATS_OPEN),
+            players_joined: Series::counter(b, c::PLAYERS_JOINED),
             sessions_live: plain(b, c::SESSIONS_LIVE, Gauge::default()),
             sessions_opened: Series::counter(b, c::SESSIONS_OPENED),
             sessions_ended: Series::counter(b, c::SESSIONS_ENDED),
@@ -359,6 +363,18 @@ impl Metrics {
         self.sessions_opened.inc_by([(&live.region).into()], seats);
         let mut totals = self.totals.lock();
         totals.matches_created += 1;
+        totals.sessions_opened += seats;
+    }
+
+    /// `players` newcomers were put into the live match `filled`.
+    pub fn match_filled(&self, filled: &Match, players: u32) {
+        let seats = u64::from(players);
+        self.players_joined
+            .inc_by([(&filled.game_mode).into()], seats);
+        self.sessions_opened
+            .inc_by([(&filled.region).into()], seats);
+        let mut totals = self.totals.lock();
+        totals.players_joined += seats;
         totals.sessions_opened += seats;
     }
 

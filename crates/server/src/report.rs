@@ -108,6 +108,9 @@ pub struct MatchTotals {
     pub created: u64,
     /// Accepting, placing or live now.
     pub open: usize,
+    /// Players who joined live matches.
+    #[serde(default)]
+    pub players_joined: u64,
     /// Ended, by how.
     pub ended: BTreeMap<String, u64>,
     /// Came to nothing, by reason.
@@ -234,6 +237,7 @@ fn matchmaking(inputs: &Inputs<'_>, now: Timestamp) -> Matchmaking {
         matches: MatchTotals {
             created: totals.matches_created,
             open: inputs.counts.matches_open,
+            players_joined: totals.players_joined,
             ended: owned(&totals.matches_ended),
             abandoned: owned(&totals.matches_abandoned),
             acceptances: owned(&totals.acceptances),

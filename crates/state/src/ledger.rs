@@ -87,6 +87,7 @@ pub(crate) enum Command {
         id: MatchId,
         server: ServerName,
         seats: Vec<u32>,
+        team_seats: Vec<u32>,
     },
     FillMatch {
         fence: Fence,
@@ -345,9 +346,12 @@ impl Transition<'_> {
                 id,
                 placement,
             } => Outcome::Match(self.place_match(fence, id, *placement)?),
-            Command::OpenSeats { id, server, seats } => {
-                Outcome::Match(self.open_seats(id, &server, seats)?)
-            }
+            Command::OpenSeats {
+                id,
+                server,
+                seats,
+                team_seats,
+            } => Outcome::Match(self.open_seats(id, &server, seats, &team_seats)?),
             Command::FillMatch {
                 fence,
                 id,

@@ -10,7 +10,7 @@ mod member;
 mod party;
 mod stats;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -64,6 +64,8 @@ pub struct SwarmParams {
     pub pause: Duration,
     /// Share of parties that leave for good after a match; others come in their place.
     pub leave_share: f64,
+    /// Share of matches that a player leaves before their end, where others are put into free seats.
+    pub quit_share: f64,
     /// Share of ready checks that a player refuses.
     pub refuse_share: f64,
     /// Share of ready checks that a player does not answer.
@@ -99,6 +101,7 @@ impl SwarmParams {
             drain_for: Duration::from_secs(30),
             pause: Duration::from_secs(3),
             leave_share: 0.1,
+            quit_share: 0.05,
             refuse_share: 0.02,
             silent_share: 0.01,
         }
@@ -180,6 +183,9 @@ impl BotSwarm {
         if !(0.0..=1.0).contains(&self.params.leave_share) {
             return Err(BotError::Params("leave_share: from 0 to 1"));
         }
+        if !(0.0..=1.0).contains(&self.params.quit_share) {
+            return Err(BotError::Params("quit_share: from 0 to 1"));
+        }
         let (refuse, silent) = (self.params.refuse_share, self.params.silent_share);
         if refuse < 0.0 || silent < 0.0 || refuse + silent > 1.0 {
             return Err(BotError::Params(
@@ -196,10 +202,15 @@ impl BotSwarm {
             let lane = lane::open(seed, self.stats.clone()).await;
             lanes.push(lane.map_err(BotError::Socket)?);
         }
+        let mut quittable = BTreeSet::new();
         let caps = modes.game_modes.into_iter().map(|mode| {
+            if mode.backfill {
+                quittable.insert(mode.name.clone());
+            }
             let cap = usize::try_from(mode.party_players_max).unwrap_or(usize::MAX);
             (mode.name, cap.clamp(1, PARTY_SHARES.len()))
         });
+        let party_caps = caps.collect();
         Ok(Arc::new(Swarm {
             params: Arc::clone(&self.params),
             stats: self.stats.clone(),
@@ -209,7 +220,8 @@ impl BotSwarm {
                 .into_iter()
                 .map(|region| region.name)
                 .collect(),
-            party_caps: caps.collect(),
+            party_caps,
+            quittable,
             lanes,
             last_id: AtomicU64::new(0),
             closing: stop.child_token(),
@@ -226,6 +238,8 @@ struct Swarm {
     regions: Vec<String>,
     /// The largest party of each game mode.
     party_caps: BTreeMap<String, usize>,
+    /// Game modes whose matches a player may leave early: somebody else comes.
+    quittable: BTreeSet<String>,
     lanes: Vec<mpsc::Sender<lane::Command>>,
     last_id: AtomicU64,
     /// Nobody queues any more.

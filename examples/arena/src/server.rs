@@ -130,6 +130,7 @@ pub async fn serve(config: ServerConfig, stop: CancellationToken) -> Result<(), 
         state: State::Idle,
         last_match: None,
         is_ready: true,
+        offers: Offers::default(),
         sdk_heard_ms: 0,
         heartbeats_out: false,
         is_ending: false,
@@ -168,6 +169,19 @@ enum State {
     Busy(Box<Game>),
 }
 
+/// How the offer of free seats stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Offers {
+    /// A call is out.
+    out: bool,
+    /// Something changed meanwhile.
+    again: bool,
+    /// Seats were offered.
+    made: bool,
+    /// The game mode takes nobody into live matches.
+    refused: bool,
+}
+
 struct Server {
     rules: Rules,
     one_match: bool,
@@ -179,6 +193,7 @@ struct Server {
     last_match: Option<String>,
     /// Ready was said and heard since the last match.
     is_ready: bool,
+    offers: Offers,
     sdk_heard_ms: u64,
     heartbeats_out: bool,
     /// The SDK has said that the server goes away.
@@ -254,10 +269,12 @@ impl Server {
 
     /// Starts what the game wants.
     fn start_effects(&mut self) {
+        let mut offer = false;
         for effect in self.net.effects.drain(..) {
             match effect {
                 Effect::Redeem { from, nonce, token } => self.edge.redeem(from, nonce, token),
                 Effect::EndSession(session_id) => self.edge.end_session(session_id),
+                Effect::Offer => offer = true,
                 Effect::Heartbeats(heartbeats) => {
                     // A slow answer must not pile up more of them.
                     if !std::mem::replace(&mut self.heartbeats_out, true) {
@@ -270,6 +287,31 @@ impl Server {
                     }
                 }
             }
+        }
+        if offer {
+            self.offer();
+        }
+    }
+
+    /// Has the seats filled that are free now.
+    fn offer(&mut self) {
+        let now_ms = self.now_ms();
+        let State::Busy(game) = &self.state else {
+            return;
+        };
+        if self.offers.refused || game.is_over() {
+            return;
+        }
+        if self.offers.out {
+            self.offers.again = true;
+            return;
+        }
+        let vacancies = game.vacancies(now_ms);
+        // What was never offered need not be withdrawn.
+        if vacancies.is_some() || self.offers.made {
+            self.offers.out = true;
+            self.offers.made = vacancies.is_some();
+            self.edge.offer(game.match_id().to_owned(), vacancies);
         }
     }
 
@@ -292,6 +334,11 @@ impl Server {
                         Some(lineup) => {
                             let game = Game::new(self.rules, *lineup, rand::random(), now_ms);
                             self.state = State::Busy(Box::new(game));
+                            // What is out is about the match before.
+                            self.offers = Offers {
+                                out: self.offers.out,
+                                ..Offers::default()
+                            };
                         }
                         None => self.rest(match_id),
                     }
@@ -315,6 +362,14 @@ impl Server {
                         return true;
                     }
                     self.rest(match_id);
+                }
+            }
+            Notice::SeatFree => self.offer(),
+            Notice::Offered(wanted) => {
+                self.offers.out = false;
+                self.offers.refused |= !wanted;
+                if std::mem::take(&mut self.offers.again) {
+                    self.offer();
                 }
             }
             Notice::Ready(heard) => self.is_ready = heard,

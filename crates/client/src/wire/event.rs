@@ -18,6 +18,9 @@ pub struct MatchFound {
     pub session_id: String,
     /// The player's team, from 0.
     pub team: u32,
+    /// What the player was matched to play, where the game mode has roles; absent for whoever takes any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// What the game server wants to see. Absent when the event is resent and the seat is not `reserved` any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub join_token: Option<String>,

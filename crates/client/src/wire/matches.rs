@@ -12,6 +12,17 @@ pub struct MatchPlayer {
     pub ticket_id: String,
     /// Team, from 0.
     pub team: u32,
+    /// What the player was matched to play, where the game mode has roles; absent for whoever takes any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+}
+
+/// Free seats of a live match that its game server would have filled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OpenSeats {
+    /// Seats by team, a number for every team of the game mode; zeros withdraw the offer.
+    pub seats: Vec<u32>,
 }
 
 /// A match as its game server sees it.
@@ -25,8 +36,11 @@ pub struct Match {
     pub region: String,
     /// `accepting`, `placing`, `live`, `ended` or `abandoned`.
     pub state: String,
-    /// The line-up.
+    /// The line-up: everybody who has, or had, a seat. Newcomers are behind the others.
     pub players: Vec<MatchPlayer>,
+    /// Free seats that the game server offers, while there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<OpenSeats>,
     /// When it was committed.
     pub created_at_ms: u64,
     /// When its state last changed.

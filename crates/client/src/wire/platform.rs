@@ -32,6 +32,9 @@ pub struct GameMode {
     pub party_players_max: u32,
     /// Latency that no player of a match exceeds, milliseconds.
     pub latency_max_ms: u32,
+    /// Whether free seats of live matches are filled, when their game server offers them.
+    #[serde(default)]
+    pub backfill: bool,
     /// Time in which every player must accept a proposed match, milliseconds; absent where nobody is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accept_timeout_ms: Option<u64>,

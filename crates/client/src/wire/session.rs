@@ -18,6 +18,9 @@ pub struct Session {
     pub ticket_id: String,
     /// Team, from 0.
     pub team: u32,
+    /// What the player was matched to play, where the game mode has roles; absent for whoever takes any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// Where to connect to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerAddress>,
@@ -81,6 +84,9 @@ pub struct Seat {
     pub match_id: String,
     /// Team, from 0.
     pub team: u32,
+    /// What the player was matched to play, where the game mode has roles; absent for whoever takes any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// Region of the match.
     pub region: String,
 }

@@ -323,6 +323,7 @@ async fn match_found(
         players: player_ids(&found),
         session_id: session_id.to_string(),
         team: session.team,
+        role: session.role.clone(),
         join_token: reserved.then(|| gateway.0.join_tokens.sign(&session)),
     })
 }

@@ -7,12 +7,13 @@ use axum::extract::{Path, State as Part};
 use axum::http::StatusCode;
 use serde_json::{Map, Value};
 use stadion_client::ProblemKind;
-use stadion_client::wire::{Heartbeats, Match, Redeem, Seat, Verdicts};
+use stadion_client::wire::{Heartbeats, Match, OpenSeats, Redeem, Seat, Verdicts};
 use stadion_core::id::{MatchId, ServerName, SessionId};
 use stadion_core::limits::{HEARTBEATS_PER_CALL_MAX, LATENCY_MAX_MS};
 use stadion_core::matches::{self, MatchEnd, MatchState};
+use stadion_core::rules::Backfill;
 use stadion_core::session::{EndReason, Heartbeat};
-use stadion_core::state::Verdict;
+use stadion_core::state::{StateError, Verdict};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -27,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Gateway> {
         .routes(routes!(heartbeats))
         .routes(routes!(end_session))
         .routes(routes!(read_match))
+        .routes(routes!(offer_seats, withdraw_seats))
         .routes(routes!(report_result))
 }
 
@@ -187,6 +189,72 @@ async fn read_match(
 ) -> Result<Json<Match>, Refusal> {
     let found = own_match(&gateway, &server, &text).await?;
     Ok(Json(convert::line_up(&found)))
+}
+
+/// Offers free seats of the server's own live match; the matchmaker fills them.
+///
+/// The offer is in place of the one before, and stays until it is filled, withdrawn, or the match ends; a fill takes its
+/// seats off. Newcomers come with join tokens, as everybody does, and are in the line-up. Seats are free that the game
+/// mode has and no reserved or active session sits on. Repeating it is no error.
+#[utoipa::path(put, path = "/v1/matches/{match_id}/backfill", tag = "game servers", operation_id = "offer_seats",
+    params(("match_id" = String, Path, description = "Id of the match")),
+    request_body = OpenSeats,
+    responses((status = 200, description = "The match with its offer", body = Match)),
+    security(("server_token" = [])))]
+async fn offer_seats(
+    Part(gateway): Part<Gateway>,
+    CallingServer(server): CallingServer,
+    Path(text): Path<String>,
+    JsonBody(offer): JsonBody<OpenSeats>,
+) -> Result<Json<Match>, Refusal> {
+    let found = own_match(&gateway, &server, &text).await?;
+    let mode = gateway.0.modes.get(found.game_mode.as_str());
+    let Some(mode) = mode.filter(|mode| mode.rules.backfill != Backfill::Off) else {
+        let detail = format!("{} has no backfill", found.game_mode);
+        return Err(Refusal::new(ProblemKind::BackfillOff, detail));
+    };
+    let team_seats = mode.team_seats();
+    if offer.seats.len() != team_seats.len() {
+        let why = format!(
+            "{} teams were named, and {} has {}",
+            offer.seats.len(),
+            mode.name,
+            team_seats.len()
+        );
+        return Err(Refusal::invalid("seats", why));
+    }
+    set_seats(&gateway, &server, found.id, &offer.seats, &team_seats).await
+}
+
+/// Takes nobody any more into the server's own live match. Repeating it is no error.
+#[utoipa::path(delete, path = "/v1/matches/{match_id}/backfill", tag = "game servers", operation_id = "withdraw_seats",
+    params(("match_id" = String, Path, description = "Id of the match")),
+    responses((status = 200, description = "The match without an offer", body = Match)),
+    security(("server_token" = [])))]
+async fn withdraw_seats(
+    Part(gateway): Part<Gateway>,
+    CallingServer(server): CallingServer,
+    Path(text): Path<String>,
+) -> Result<Json<Match>, Refusal> {
+    let found = own_match(&gateway, &server, &text).await?;
+    set_seats(&gateway, &server, found.id, &[], &[]).await
+}
+
+async fn set_seats(
+    gateway: &Gateway,
+    server: &ServerName,
+    id: MatchId,
+    seats: &[u32],
+    team_seats: &[u32],
+) -> Result<Json<Match>, Refusal> {
+    let state = &gateway.0.state;
+    let offered = state.open_seats(id, server, seats, team_seats, gateway.now());
+    let game = offered.await.map_err(|error| match error {
+        // Of one match, for ever: it will not pass.
+        StateError::Full { .. } => Refusal::new(ProblemKind::TooManySeats, error.to_string()),
+        error => error.into(),
+    })?;
+    Ok(Json(convert::line_up(&game)))
 }
 
 /// Reports how a match ended; it is over then.

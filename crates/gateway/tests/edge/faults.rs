@@ -108,7 +108,7 @@ through! {
     fn respond(id: MatchId, player_id: &PlayerId, accept: bool, now: Timestamp) -> Arc<Match>;
     fn expire_acceptances(fence: Fence, now: Timestamp) -> usize;
     fn place_match(fence: Fence, id: MatchId, placement: Placement, now: Timestamp) -> Arc<Match>;
-    fn open_seats(id: MatchId, server: &ServerName, seats: &[u32], now: Timestamp) -> Arc<Match>;
+    fn open_seats(id: MatchId, server: &ServerName, seats: &[u32], team_seats: &[u32], now: Timestamp) -> Arc<Match>;
     fn fill_match(fence: Fence, id: MatchId, sessions: Vec<Session>, now: Timestamp) -> Arc<Match>;
     fn abandon_match(fence: Fence, id: MatchId, reason: AbandonReason, now: Timestamp) -> Arc<Match>;
     fn end_match(id: MatchId, end: MatchEnd, result: Option<serde_json::Value>, now: Timestamp) -> Arc<Match>;

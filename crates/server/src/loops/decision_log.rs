@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use stadion_core::id::{GameModeName, Region, TicketId};
-use stadion_core::matchmaker::{Budget, Plan, Pool, Supply};
+use stadion_core::id::{GameModeName, MatchId, Region, TicketId};
+use stadion_core::matchmaker::{Budget, LiveMatch, Plan, Pool, Supply};
 use stadion_core::mode::GameMode;
 use stadion_core::ticket::Ticket;
 use stadion_core::time::Timestamp;
@@ -141,6 +141,8 @@ impl Scribe {
         if let Some(log) = &mut current.log {
             log.open(mode, regions);
             pool.tickets().for_each(|ticket| log.insert(ticket));
+            pool.open_matches()
+                .for_each(|offer| log.open_match(&mode.name, offer));
         }
         current.carried += DecisionLog::bytes(&current) - before;
         self.number = current.number;
@@ -152,6 +154,14 @@ impl Scribe {
 
     pub(super) fn remove(&self, mode: &GameModeName, id: TicketId) {
         self.write(|log| log.remove(mode, id));
+    }
+
+    pub(super) fn open_match(&self, mode: &GameModeName, offer: &LiveMatch) {
+        self.write(|log| log.open_match(mode, offer));
+    }
+
+    pub(super) fn close_match(&self, mode: &GameModeName, id: MatchId) {
+        self.write(|log| log.close_match(mode, id));
     }
 
     pub(super) fn plan(

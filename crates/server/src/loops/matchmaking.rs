@@ -1,13 +1,13 @@
 //! The matchmaking loop of one game mode: keeps the planner's pool true, plans, and hands plans to the director.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use stadion_core::fleet::{Fleet, GameServerState};
-use stadion_core::id::{Region, TicketId};
+use stadion_core::id::{MatchId, Region, TicketId};
 use stadion_core::matches::MatchPlan;
 use stadion_core::matchmaker::{Budget, Pool, Supply};
 use stadion_core::mode::GameMode;
@@ -27,6 +27,7 @@ use super::{LoopError, lease};
 use crate::director::{Director, Outcome};
 use crate::metrics::Metrics;
 
+mod backfill;
 mod under_way;
 
 pub(super) use under_way::Reserved;
@@ -79,9 +80,17 @@ pub struct Parts {
 
 struct Finished {
     tickets: Vec<Arc<Ticket>>,
-    region: Region,
-    possible_since: Timestamp,
+    what: What,
     outcome: Outcome,
+}
+
+/// What tickets were planned for.
+enum What {
+    Match {
+        region: Region,
+        possible_since: Timestamp,
+    },
+    Fill(MatchId),
 }
 
 struct Matchmaker {
@@ -100,6 +109,10 @@ struct Matchmaker {
     under_way: usize,
     /// Tickets that are left out, and until when.
     aside: VecDeque<(Instant, TicketId)>,
+    /// Live matches that the planner knows.
+    offers: BTreeSet<MatchId>,
+    /// Those that are being filled.
+    filling: BTreeSet<MatchId>,
     scribe: Scribe,
     finished_tx: mpsc::Sender<Finished>,
     placements: TaskTracker,
@@ -140,6 +153,8 @@ async fn term(
         answer_at: Instant::now(),
         under_way: 0,
         aside: VecDeque::new(),
+        offers: BTreeSet::new(),
+        filling: BTreeSet::new(),
         scribe: Scribe::new(parts.decisions.clone()),
         finished_tx,
         placements,
@@ -153,6 +168,7 @@ async fn term(
         tokio::select! {
             change = changes.next() => match change {
                 Some(Change::Ticket(ticket)) => maker.saw(&ticket),
+                Some(Change::Match(game)) => maker.saw_match(&game).await?,
                 Some(Change::Lagged) => maker.reload().await?,
                 Some(_) => {}
                 None => return Ok(()),
@@ -195,7 +211,7 @@ impl Matchmaker {
         }
         self.pool = pool;
         self.open_log();
-        Ok(())
+        self.reload_offers().await
     }
 
     /// The log has a planner that is as new as this one.
@@ -209,6 +225,9 @@ impl Matchmaker {
         let mut pool = Pool::new(self.mode.clone(), self.parts.regions.clone());
         for ticket in self.pool.tickets() {
             pool.insert(ticket.clone());
+        }
+        for offer in self.pool.open_matches() {
+            pool.open(offer.clone());
         }
         self.pool = pool;
         self.open_log();
@@ -245,18 +264,27 @@ impl Matchmaker {
     async fn finished(&mut self, finished: Finished) -> Result<(), LoopError> {
         self.under_way -= 1;
         let now = self.parts.clock.now();
+        let region = match finished.what {
+            What::Match {
+                region,
+                possible_since,
+            } => {
+                if let Outcome::Placed(_) = finished.outcome {
+                    let delay_ms = now.since_ms(possible_since);
+                    self.parts.metrics.match_found_delay(delay_ms);
+                }
+                Some(region)
+            }
+            What::Fill(id) => self.filled(id).await?.map(|game| game.region.clone()),
+        };
         match finished.outcome {
-            Outcome::Placed(_) => {
-                self.parts
-                    .metrics
-                    .match_found_delay(now.since_ms(finished.possible_since));
-                for ticket in finished.tickets {
-                    let waits = &self.parts.desk.waits;
-                    waits.observe(&ticket, &finished.region, now);
+            Outcome::Placed(_) | Outcome::Filled(_) => {
+                for (ticket, region) in finished.tickets.iter().zip(region.iter().cycle()) {
+                    self.parts.desk.waits.observe(ticket, region, now);
                 }
             }
             // Those of its tickets that search are planned again; an abandoned match's come back as changes.
-            Outcome::Stale(_) | Outcome::Pending => {
+            Outcome::Stale(_) | Outcome::Pending | Outcome::Unfilled(_) => {
                 for ticket in finished.tickets {
                     if finished.outcome == Outcome::Stale(ticket.id) {
                         let again_at = Instant::now() + STALE_PAUSE;
@@ -371,6 +399,9 @@ impl Matchmaker {
             .metrics
             .tick(&self.mode.name, self.plan_took, self.pool.len(), &plan);
         self.parts.demand.set(&self.mode.name, &plan.unplaced);
+        for fill in plan.fills {
+            self.dispatch_fill(fence, fill);
+        }
         for planned in plan.matches {
             self.dispatch(fence, planned, previous);
         }
@@ -413,14 +444,17 @@ impl Matchmaker {
         done
     }
 
-    fn dispatch(&mut self, fence: Fence, planned: MatchPlan, previous: Timestamp) {
-        let tickets: Vec<_> = planned
-            .teams
-            .iter()
-            .flatten()
+    /// Takes planned tickets out of the pool.
+    fn take_out(&mut self, ids: &[TicketId]) -> Vec<Arc<Ticket>> {
+        ids.iter()
             .filter_map(|id| self.pool.remove(*id))
             .inspect(|ticket| self.scribe.remove(&self.mode.name, ticket.id))
-            .collect();
+            .collect()
+    }
+
+    fn dispatch(&mut self, fence: Fence, planned: MatchPlan, previous: Timestamp) {
+        let ids: Vec<_> = planned.teams.iter().flatten().copied().collect();
+        let tickets = self.take_out(&ids);
         // It was not possible at the plan before this one, or not before its newest ticket came.
         let newest = tickets
             .iter()
@@ -442,8 +476,10 @@ impl Matchmaker {
                 finished_tx
                     .send(Finished {
                         tickets,
-                        region,
-                        possible_since,
+                        what: What::Match {
+                            region,
+                            possible_since,
+                        },
                         outcome,
                     })
                     .await,

@@ -89,6 +89,10 @@ series! {
         "Matches that came to nothing, by reason; their tickets went back to the queue, but those of whoever did not accept";
     ACCEPTANCES: Counter "stadion_acceptances_total" ["game_mode", "result"] None,
         "Players asked whether they are ready, by what came of it: accepted, refused, unanswered (too late, or somebody else had refused)";
+    SEATS_OPEN: Gauge "stadion_seats_open" ["game_mode"] None,
+        "Free seats of live matches that their game servers would have filled";
+    PLAYERS_JOINED: Counter "stadion_players_joined_total" ["game_mode"] None,
+        "Players who were put into free seats of live matches";
     SESSIONS_LIVE: Gauge "stadion_sessions_live" [] None,
         "Sessions that are reserved or active";
     SESSIONS_OPENED: Counter "stadion_sessions_opened_total" ["region"] None,

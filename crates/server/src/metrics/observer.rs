@@ -18,10 +18,21 @@ use super::Metrics;
 #[derive(Debug)]
 pub struct Observer {
     metrics: Arc<Metrics>,
-    /// Matches that are placing (`false`) or live (`true`): a change that repeats a state is counted once.
-    matches: HashMap<MatchId, bool>,
+    /// Open matches: a change that repeats a state is counted once.
+    matches: HashMap<MatchId, Held>,
+    /// Seats that live matches offer.
+    offered: HashMap<GameModeName, u32>,
     seats: HashMap<PlayerId, (MatchId, Region)>,
     players: HashMap<Region, usize>,
+}
+
+/// What is known of an open match.
+#[derive(Debug, Default)]
+struct Held {
+    /// Where it is live.
+    live: Option<Region>,
+    /// Seats that it offers.
+    offers: u32,
 }
 
 impl Observer {
@@ -31,6 +42,7 @@ impl Observer {
         let mut observer = Self {
             metrics,
             matches: HashMap::new(),
+            offered: HashMap::new(),
             seats: HashMap::new(),
             players: HashMap::new(),
         };
@@ -46,11 +58,14 @@ impl Observer {
         for count in self.players.values_mut() {
             *count = 0;
         }
+        for count in self.offered.values_mut() {
+            *count = 0;
+        }
         for held in open {
-            let live = matches!(held.state, MatchState::Live);
-            self.matches.insert(held.id, live);
-            if live {
-                self.seat(held);
+            self.matches.entry(held.id).or_default();
+            if held.state == MatchState::Live {
+                self.offer(held);
+                self.seat_all(held);
             }
         }
         self.publish();
@@ -61,14 +76,23 @@ impl Observer {
         match change {
             Change::Ticket(ticket) => self.ticket(ticket),
             Change::Match(changed) => self.changed(changed),
-            Change::Event(event) => {
-                if let EventKind::SessionEnded { end, .. } = event.kind {
-                    self.metrics.session_ended(end);
+            Change::Event(event) => match &event.kind {
+                EventKind::SessionEnded { end, .. } => {
+                    self.metrics.session_ended(*end);
                     if let Some((_, region)) = self.seats.remove(&event.player_id) {
                         self.leave(&region);
                     }
                 }
-            }
+                EventKind::MatchFound { match_id, .. } => {
+                    // The match goes live, or has changed, before its players are told.
+                    let held = self.matches.get(match_id);
+                    if let Some(region) = held.and_then(|held| held.live.clone()) {
+                        self.seat(&event.player_id, *match_id, &region);
+                        self.publish_one(&region);
+                    }
+                }
+                _ => {}
+            },
             Change::Lagged => {}
         }
     }
@@ -90,19 +114,15 @@ impl Observer {
         match changed.state {
             MatchState::Proposed => {}
             MatchState::Accepting | MatchState::Placing => {
-                self.matches.entry(changed.id).or_insert(false);
+                self.matches.entry(changed.id).or_default();
                 if changed.state == MatchState::Placing {
                     self.answered(changed);
                 }
             }
-            MatchState::Live => {
-                if self.matches.insert(changed.id, true) != Some(true) {
-                    self.seat(changed);
-                    self.publish_one(&changed.region);
-                }
-            }
+            MatchState::Live => self.offer(changed),
             MatchState::Ended { end } => {
-                if self.matches.remove(&changed.id).is_some() {
+                if let Some(held) = self.matches.remove(&changed.id) {
+                    self.count_offer(&changed.game_mode, held.offers, 0);
                     self.metrics.match_ended(&changed.game_mode, end);
                     self.clear(changed);
                 }
@@ -142,14 +162,36 @@ impl Observer {
         }
     }
 
-    fn seat(&mut self, live: &Match) {
+    /// A live match, and the seats that it offers.
+    fn offer(&mut self, live: &Match) {
+        let offers = live.backfill.as_ref().map_or(0, |offer| offer.total());
+        let held = self.matches.entry(live.id).or_default();
+        held.live.get_or_insert_with(|| live.region.clone());
+        let before = std::mem::replace(&mut held.offers, offers);
+        self.count_offer(&live.game_mode, before, offers);
+    }
+
+    fn count_offer(&mut self, mode: &GameModeName, before: u32, after: u32) {
+        if before != after {
+            let offered = self.offered.entry(mode.clone()).or_default();
+            *offered = offered.saturating_sub(before).saturating_add(after);
+            let offered = usize::try_from(*offered).unwrap_or(usize::MAX);
+            self.metrics.seats_open.set([mode.into()], offered);
+        }
+    }
+
+    fn seat_all(&mut self, live: &Match) {
         for player in &live.players {
-            let seat = (live.id, live.region.clone());
-            let before = self.seats.insert(player.player_id.clone(), seat);
-            *self.players.entry(live.region.clone()).or_default() += 1;
-            if let Some((_, region)) = before {
-                self.leave(&region);
-            }
+            self.seat(&player.player_id, live.id, &live.region);
+        }
+    }
+
+    fn seat(&mut self, player_id: &PlayerId, id: MatchId, region: &Region) {
+        let seat = (id, region.clone());
+        let before = self.seats.insert(player_id.clone(), seat);
+        *self.players.entry(region.clone()).or_default() += 1;
+        if let Some((_, region)) = before {
+            self.leave(&region);
         }
     }
 
@@ -177,6 +219,10 @@ impl Observer {
     }
 
     fn publish(&self) {
+        for (mode, offered) in &self.offered {
+            let offered = usize::try_from(*offered).unwrap_or(usize::MAX);
+            self.metrics.seats_open.set([mode.into()], offered);
+        }
         for (region, count) in &self.players {
             self.metrics.players(region, *count);
         }

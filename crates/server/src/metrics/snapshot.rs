@@ -23,6 +23,8 @@ pub struct Totals {
     pub tickets_ended: BTreeMap<&'static str, u64>,
     /// Matches that went live.
     pub matches_created: u64,
+    /// Players who joined live matches.
+    pub players_joined: u64,
     /// Matches ended, by how.
     pub matches_ended: BTreeMap<&'static str, u64>,
     /// Matches that came to nothing, by reason.

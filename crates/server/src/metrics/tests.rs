@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stadion_core::event::{EventKind, PlayerEvent, SeatEnd};
 use stadion_core::id::{GameModeName, MatchId, PlayerId, Region, SessionId, TicketId};
 use stadion_core::matches::{
-    AbandonReason, Acceptance, Match, MatchEnd, MatchPlayer, MatchState, Quality,
+    AbandonReason, Acceptance, Match, MatchEnd, MatchPlayer, MatchState, OpenSeats, Quality,
 };
 use stadion_core::state::Change;
 use stadion_core::time::Timestamp;
@@ -155,7 +155,11 @@ fn a_seat_is_counted_once_however_often_its_change_comes() {
     let mut observer = Observer::new(Arc::clone(&metrics), &[]);
     let live = Change::Match(Arc::new(live_match(Timestamp(1_250), MatchState::Live)));
     observer.apply(&live);
+    for player in ["a", "b"] {
+        observer.apply(&found(player));
+    }
     observer.apply(&live);
+    observer.apply(&found("b"));
     assert_eq!(metrics.snapshot().totals.players_by_region[&region()], 2);
 
     observer.apply(&Change::Event(Arc::new(PlayerEvent {
@@ -179,6 +183,58 @@ fn a_seat_is_counted_once_however_often_its_change_comes() {
     assert_eq!(totals.players_by_region[&region()], 0);
     assert_eq!(totals.matches_ended["finished"], 1);
     assert_eq!(totals.sessions_ended["left"], 1);
+}
+
+fn found(player: &str) -> Change {
+    Change::Event(Arc::new(PlayerEvent {
+        player_id: PlayerId::new(player).unwrap(),
+        number: 1,
+        at: Timestamp(1_250),
+        kind: EventKind::MatchFound {
+            match_id: MatchId::new(Timestamp(1), 1),
+            session_id: SessionId::new(Timestamp(1), 1),
+        },
+    }))
+}
+
+#[test]
+fn newcomers_of_a_live_match_and_its_free_seats_are_counted() {
+    let metrics = metrics();
+    let mut observer = Observer::new(Arc::clone(&metrics), &[]);
+    let live = |seats: &[u32]| {
+        Change::Match(Arc::new(Match {
+            backfill: (!seats.is_empty()).then(|| OpenSeats {
+                seats: seats.to_vec(),
+                since: Timestamp(1_250),
+            }),
+            ..live_match(Timestamp(1_250), MatchState::Live)
+        }))
+    };
+    let offered = |seats: u32| {
+        let text = metrics.encode();
+        let line = format!("stadion_seats_open{{game_mode=\"{}\"}} {seats}", mode());
+        assert!(text.contains(&line), "{text}");
+    };
+    for change in [live(&[]), found("a"), found("b"), live(&[1, 2])] {
+        observer.apply(&change);
+    }
+    offered(3);
+    for change in [live(&[1, 1]), found("c")] {
+        observer.apply(&change);
+    }
+    offered(2);
+    assert_eq!(metrics.snapshot().totals.players_by_region[&region()], 3);
+    let end = MatchState::Ended {
+        end: MatchEnd::Finished,
+    };
+    let mut ended = live_match(Timestamp(3_000), end);
+    ended.players.push(MatchPlayer {
+        player_id: PlayerId::new("c").unwrap(),
+        ..ended.players[0].clone()
+    });
+    observer.apply(&Change::Match(Arc::new(ended)));
+    offered(0);
+    assert_eq!(metrics.snapshot().totals.players_by_region[&region()], 0);
 }
 
 #[test]

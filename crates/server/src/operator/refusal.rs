@@ -57,6 +57,7 @@ impl From<StateError> for Refusal {
             StateError::AlreadyAnswered { .. }
             | StateError::Stale { .. }
             | StateError::WrongState { .. }
+            | StateError::TooManySeats { .. }
             | StateError::WrongServer { .. }
             | StateError::AlreadyRedeemed { .. } => ProblemKind::WrongState,
             StateError::Full { .. } => ProblemKind::Overloaded,

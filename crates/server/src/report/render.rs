@@ -34,6 +34,7 @@ impl Display for Report {
                 ("Tickets Requeued:", tickets.requeued),
                 ("Matches Created:", matches.created),
                 ("Matches Open:", matches.open as u64),
+                ("Players Backfilled:", matches.players_joined),
                 ("Matches Ended:", ended),
                 ("Matches Abandoned:", abandoned),
             ],

@@ -165,6 +165,7 @@ Tickets Created:         9
 Tickets Requeued:        0
 Matches Created:         2
 Matches Open:            2
+Players Backfilled:      0
 Matches Ended:           0
 Matches Abandoned:       1
 

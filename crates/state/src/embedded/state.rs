@@ -142,12 +142,14 @@ impl State for EmbeddedState {
         id: MatchId,
         server: &ServerName,
         seats: &[u32],
+        team_seats: &[u32],
         now: Timestamp,
     ) -> Result<Arc<Match>, StateError> {
         let command = Command::OpenSeats {
             id,
             server: server.clone(),
             seats: seats.to_vec(),
+            team_seats: team_seats.to_vec(),
         };
         ask!(self, command, now, Match)
     }

@@ -44,6 +44,24 @@ impl Ledger {
         Ok(found)
     }
 
+    /// Whether `seats` are free beside those that are taken.
+    fn check_room(&self, id: MatchId, seats: &[u32], most: &[u32]) -> Result<(), StateError> {
+        let live = self.live_sessions_of(id);
+        for (team, wanted) in (0_u32..).zip(seats) {
+            let taken = live.iter().filter(|session| session.team == team).count();
+            let most = usize::try_from(team).map_or(0, |team| most.get(team).copied().unwrap_or(0));
+            let room = most.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX));
+            if *wanted > room {
+                return Err(StateError::TooManySeats {
+                    match_id: id,
+                    team,
+                    room,
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// What is left of the offer of `game` when `sessions` are its new seats.
     fn check_seats(&self, game: &Match, sessions: &[Session]) -> Result<OpenSeats, StateError> {
         let refused = |why| Err(no_seats(game.id, why));
@@ -82,6 +100,7 @@ impl Transition<'_> {
         id: MatchId,
         server: &ServerName,
         seats: Vec<u32>,
+        team_seats: &[u32],
     ) -> Result<Arc<Match>, StateError> {
         let game = self.ledger.found_match(id)?;
         let placed_on = game.allocation.as_ref().map(|placed| &placed.server);
@@ -94,6 +113,7 @@ impl Transition<'_> {
         if game.state != MatchState::Live {
             return Err(wrong_state("match", &id, game.state.as_str()));
         }
+        self.ledger.check_room(id, &seats, team_seats)?;
         let before = game.backfill.as_ref();
         let since = before.map_or(self.now, |before| before.since);
         let offer = OpenSeats { seats, since };

@@ -43,6 +43,10 @@ impl Dice {
         (!items.is_empty()).then(|| self.random.pick(&items).clone())
     }
 
+    fn number(&mut self, below: usize) -> u32 {
+        u32::try_from(self.random.below(below)).unwrap()
+    }
+
     fn fence(&mut self, ledger: &Ledger) -> Fence {
         let stale = u64::from(self.random.once_in(12));
         Fence(ledger.meta.fence.saturating_sub(stale))
@@ -190,9 +194,14 @@ impl Dice {
             if self.random.once_in(10) {
                 server = build::server_name(self.random.pick::<&str>(&SERVERS));
             }
-            let most = if self.random.once_in(20) { 2_000 } else { 3 };
-            let seats = (0..2).map(|_| self.random.below(most) as u32).collect();
-            return Some(Command::OpenSeats { id, server, seats });
+            let many = self.random.once_in(20);
+            let seats = (0..2).map(|_| self.number(if many { 2_000 } else { 3 }));
+            return Some(Command::OpenSeats {
+                id,
+                server,
+                seats: seats.collect(),
+                team_seats: vec![if many { 4_000 } else { 3 }; 2],
+            });
         }
         let ticket_id = if self.random.once_in(8) {
             self.one_of(ledger.tickets.keys().copied())?
@@ -200,7 +209,7 @@ impl Dice {
             self.waiting(ledger, &game.game_mode)?
         };
         let ticket = &ledger.tickets.get(&ticket_id)?.ticket;
-        let team = self.random.below(2) as u32;
+        let team = self.number(2);
         let mut sessions = build::seats(game, ticket, team, self.now);
         if self.random.once_in(10) {
             sessions.pop();
@@ -376,6 +385,8 @@ fn the_dice_reach_the_whole_life() {
         "offered",
         "filled",
         "filled in part",
+        "TooManySeats",
+        "Full",
     ] {
         assert!(seen.contains(wanted), "{wanted} is not in {seen:?}");
     }

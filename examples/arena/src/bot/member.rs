@@ -26,6 +26,9 @@ const CONNECT_PAUSE: Duration = Duration::from_secs(4);
 /// `session_ended`: the server reports within moments, and five seconds pass between two heartbeats.
 const END_PATIENCE: Duration = Duration::from_secs(15);
 
+/// When a player leaves who does not stay to the end: a third of the demo's matches.
+const QUIT_AFTER: Duration = Duration::from_secs(3);
+
 /// What a player tells the party.
 pub(super) enum Note {
     /// Events arrive.
@@ -51,7 +54,9 @@ pub(super) struct Member {
     pub(super) client: Client,
     pub(super) line: Line,
     pub(super) steadiness: f32,
-    /// What the player makes of a proposed match.
+    /// Whether a match may be left early.
+    pub(super) quits: bool,
+    /// What the player makes of a proposed match, and of a long one.
     pub(super) random: StdRng,
     pub(super) lane: mpsc::Sender<Command>,
     pub(super) notes: mpsc::Sender<(usize, Note)>,
@@ -191,7 +196,7 @@ impl Member {
     }
 
     /// Goes to the server and plays to the end.
-    async fn play(&self, found: MatchFound, events: &mut Events) {
+    async fn play(&mut self, found: MatchFound, events: &mut Events) {
         self.swarm.stats.count(|stats| stats.seats += 1);
         let session_id = found.session_id.clone();
         let nonce = rand::random();
@@ -201,6 +206,9 @@ impl Member {
         let mut over = Some(over);
         let mut ended = false;
         let mut patience: Option<Instant> = None;
+        let drawn = self.random.random::<f64>();
+        let mut may_quit = self.quits && drawn < self.swarm.params.quit_share;
+        let quit_at = Instant::now() + QUIT_AFTER;
         while over.is_some() || !ended {
             let ending = async {
                 match &mut over {
@@ -232,6 +240,11 @@ impl Member {
                     }
                     self.swarm.stats.error("goodbye_missing");
                     patience = None;
+                    drop(self.lane.send(Command::Leave(nonce)).await);
+                }
+                () = sleep_until(quit_at), if may_quit && patience.is_none() => {
+                    may_quit = false;
+                    self.swarm.stats.count(|stats| stats.quits += 1);
                     drop(self.lane.send(Command::Leave(nonce)).await);
                 }
                 () = self.stop.cancelled() => {

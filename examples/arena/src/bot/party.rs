@@ -97,6 +97,7 @@ impl Party {
                 client: swarm.client.with_token(&token).map_err(BotError::Gateway)?,
                 line,
                 steadiness,
+                quits: swarm.quittable.contains(game_mode),
                 random: StdRng::seed_from_u64(seed.wrapping_add(index as u64)),
                 lane: swarm.lane(seed, index)?,
                 notes: sender.clone(),

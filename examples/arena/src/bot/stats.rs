@@ -135,6 +135,8 @@ pub struct SwarmStats {
     pub tickets_matched: u64,
     /// Tickets that went back to their queue, by reason.
     pub requeues: BTreeMap<String, u64>,
+    /// Matches that a player left early.
+    pub quits: u64,
     /// What players did about proposed matches: `accepted`, `refused`, `silent`, or `too_late` when somebody else had
     /// refused before.
     pub answers: BTreeMap<&'static str, u64>,

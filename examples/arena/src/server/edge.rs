@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use stadion_client::wire::{Heartbeats, Match, Seat};
-use stadion_client::{Client, ClientError};
+use stadion_client::{Client, ClientError, ProblemKind};
 use stadion_sdk::Sdk;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
+use super::game::Vacancies;
 use crate::protocol::Refusal;
 
 /// Where the id of a server's match is, among its labels or annotations.
@@ -28,6 +29,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 const REPORT_FOR: Duration = Duration::from_secs(600);
 /// How long the end of a seat is worth delivering: a minute later the seat expires by itself.
 const END_FOR: Duration = Duration::from_secs(60);
+/// How long an offer of seats is tried: later, somebody else may have left.
+const OFFER_FOR: Duration = Duration::from_secs(10);
 /// How long a join token is tried: its player asks again anyway.
 const REDEEM_FOR: Duration = Duration::from_secs(5);
 
@@ -49,6 +52,10 @@ pub(super) enum Notice {
     Redeemed((SocketAddr, u64), Box<Result<Seat, Refusal>>),
     /// Sessions that are over.
     Verdicts(Vec<String>),
+    /// A seat is free now.
+    SeatFree,
+    /// Free seats were offered, or could not be; `false` when nobody will ever come.
+    Offered(bool),
     /// The result of this match was delivered, or is given up.
     Reported(String),
     /// Whether Ready was heard.
@@ -158,10 +165,30 @@ impl Edge {
     }
 
     pub(super) fn end_session(&self, session_id: String) {
-        let client = self.client.clone();
+        let (client, notices) = (self.client.clone(), self.notices.clone());
         tokio::spawn(async move {
             // A seat that cannot be ended expires.
             drop(persist(END_FOR, || client.end_session(&session_id)).await);
+            tell(&notices, Notice::SeatFree).await;
+        });
+    }
+
+    /// Offers the seats that nobody has by now; with no vacancies, none.
+    pub(super) fn offer(&self, match_id: String, vacancies: Option<Vacancies>) {
+        let (client, notices) = (self.client.clone(), self.notices.clone());
+        tokio::spawn(async move {
+            let offer = || async {
+                let Some(vacancies) = &vacancies else {
+                    return client.close_seats(&match_id).await;
+                };
+                let lineup = client.get_match(&match_id).await?;
+                let seats = vacancies.seats(&lineup);
+                client.open_seats(&match_id, &seats).await
+            };
+            let offered = persist(OFFER_FOR, offer).await;
+            let kind = offered.err().and_then(|error| error.kind());
+            let wanted = kind != Some(ProblemKind::BackfillOff);
+            tell(&notices, Notice::Offered(wanted)).await;
         });
     }
 

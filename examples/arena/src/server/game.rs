@@ -15,6 +15,9 @@ use crate::protocol::{
 use crate::world::World;
 
 mod result;
+mod vacancies;
+
+pub(super) use vacancies::Vacancies;
 
 /// Time between two snapshots, milliseconds. The simulation is exact in between: steps that are due are taken when
 /// somebody looks, so a match costs 10 wake-ups a second and its players' datagrams, whatever the tick rate.
@@ -51,6 +54,8 @@ pub(super) enum Effect {
     },
     /// A player's seat is free.
     EndSession(String),
+    /// Have free seats filled.
+    Offer,
     /// Report signs of life.
     Heartbeats(Heartbeats),
     /// The match is over.
@@ -89,6 +94,8 @@ pub(super) struct Game {
     rules: Rules,
     match_id: String,
     lineup: Vec<MatchPlayer>,
+    /// Players by team when the match began.
+    team_players: Vec<u32>,
     everyone_for_themselves: bool,
     world: World,
     /// By slot, like `seats` and the world's players. A slot is never given to somebody else.
@@ -97,6 +104,8 @@ pub(super) struct Game {
     redeeming: Vec<(SocketAddr, u64)>,
     bodies: Vec<u8>,
     phase: Phase,
+    /// Nobody is asked to come any more.
+    is_closed: bool,
     allocated_ms: u64,
     heartbeat_ms: u64,
     /// When step 0 was, milliseconds.
@@ -109,6 +118,7 @@ impl Game {
         let one_team = lineup.players.iter().all(|p| Some(p.team) == first);
         Self {
             rules,
+            team_players: vacancies::team_players(&lineup),
             match_id: lineup.match_id,
             lineup: lineup.players,
             everyone_for_themselves: one_team,
@@ -118,6 +128,7 @@ impl Game {
             redeeming: Vec::with_capacity(REDEEMS_MAX),
             bodies: Vec::with_capacity(DATAGRAM_MAX),
             phase: Phase::Gathering { first_ms: None },
+            is_closed: false,
             allocated_ms: now_ms,
             heartbeat_ms: now_ms + HEARTBEAT_MS,
             origin_ms: now_ms,
@@ -229,7 +240,7 @@ impl Game {
             old.violations = violations;
             return Ok(slot);
         }
-        if self.seats.len() >= self.rules.seats {
+        if self.present() >= self.rules.seats {
             return Err(Refusal::Full);
         }
         let team = u8::try_from(seat.team).map_err(|_| Refusal::Full)?;
@@ -291,6 +302,7 @@ impl Game {
             let seat = self.seats.get(usize::from(slot));
             if seat.is_some_and(|seat| disconnect.contains(&seat.session_id)) {
                 self.dismiss(slot, Farewell::SessionEnded, false, out);
+                out.want(Effect::Offer);
             }
         }
     }
@@ -346,6 +358,9 @@ impl Game {
                     self.finish(now_ms, "played", Farewell::MatchOver, out);
                 } else if !enough {
                     self.finish(now_ms, "deserted", Farewell::MatchOver, out);
+                } else if !self.takes_newcomers(now_ms) && !self.is_closed {
+                    self.is_closed = true;
+                    out.want(Effect::Offer);
                 }
             }
             Phase::Over => {}

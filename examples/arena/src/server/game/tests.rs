@@ -61,6 +61,7 @@ fn game(players: u16, rules: Rules) -> Game {
             player_id: format!("p{player}"),
             ticket_id: format!("tkt_{player}"),
             team: u32::from(player % 2),
+            role: None,
         })
         .collect();
     let lineup = Match {
@@ -69,6 +70,7 @@ fn game(players: u16, rules: Rules) -> Game {
         region: "local".into(),
         state: "live".into(),
         players,
+        backfill: None,
         created_at_ms: 0,
         changed_at_ms: 0,
     };
@@ -93,6 +95,7 @@ fn admission(player: u16, match_id: &str) -> Admission {
         player_id: format!("p{player}"),
         match_id: match_id.into(),
         team: u32::from(player % 2),
+        role: None,
         region: "local".into(),
     }
 }
