@@ -570,7 +570,7 @@ fn replacing_the_table_forgets_no_player_and_touches_no_other_table() {
     space
         .tool(
             "nft",
-            "add element inet stadion blocked4 { 26.9.0.0/16 timeout 1h }",
+            "add element inet stadion banned4 { 26.9.0.0/16 timeout 1h }",
         )
         .unwrap();
     let mut again = String::new();
@@ -584,12 +584,13 @@ fn replacing_the_table_forgets_no_player_and_touches_no_other_table() {
         .unwrap();
     }
     let mut other = profile(&[]);
+    other.ddos_protect.blocked = vec!["26.9.0.0/16".parse().unwrap()];
     other.firewall.echo_per_second = 7;
     let made = rules::rules(&other, &facts(&wire.server), BOTH).unwrap();
     space
         .nft(&(rules::replace(made.wishes[0].want.as_deref().unwrap()) + &again))
         .unwrap();
-    for (set, count) in [("known4", 1), ("known6", 1), ("blocked4", 1), ("guest4", 0)] {
+    for (set, count) in [("known4", 1), ("known6", 1), ("banned4", 1), ("guest4", 0)] {
         assert_eq!(elements(space, set), count, "{set}");
     }
     let all = space.tool("nft", "list tables").unwrap();

@@ -9,7 +9,7 @@ use crate::rules::TABLE;
 use crate::{Error, Result};
 
 /// The sets whose elements go over into a new table.
-pub const SETS: [&str; 4] = ["known4", "known6", "blocked4", "blocked6"];
+pub const SETS: [&str; 4] = ["known4", "known6", "banned4", "banned6"];
 
 /// Elements that go over, of each set. 16,384 are 160 times the players of a full host, and nft lists and loads them in half
 /// a second (100,000 take 2.6 s to list); the rest has to pass the gate again.
@@ -17,8 +17,6 @@ const ELEMENTS_MAX: usize = 16_384;
 
 /// Reads `nft -j list set inet stadion NAME`, and writes the command that adds the same elements, for the end of the
 /// transaction that replaces the table. Nothing when there is nothing to keep.
-///
-/// Only elements with a time of their own are kept: the others are in the text of the table.
 ///
 /// # Errors
 /// [`Error::Parse`] when the text is no JSON of nft.
@@ -59,7 +57,12 @@ pub fn again(set: &str, json: &str) -> Result<String> {
 
 /// How long an element lives still, and how nft writes it.
 fn element(item: &Value) -> Option<(u64, String)> {
-    let element = item.get("elem")?;
+    let Some(element) = item.get("elem") else {
+        return Some((u64::MAX, key(item)?));
+    };
+    if element.get("expires").is_none() {
+        return Some((u64::MAX, key(&element["val"])?));
+    }
     let expires = element["expires"].as_u64().filter(|seconds| *seconds > 0)?;
     let key = key(&element["val"])?;
     let own = element["timeout"]
@@ -92,17 +95,18 @@ fn key(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
-    fn elements_with_a_time_are_kept_and_others_are_not() {
-        let json = r#"{"nftables": [{"metainfo": {"version": "1.0.6"}}, {"set": {"name": "blocked4", "elem": [
+    fn elements_are_kept_and_what_is_none_is_not() {
+        let json = r#"{"nftables": [{"metainfo": {"version": "1.0.6"}}, {"set": {"name": "banned4", "elem": [
             {"elem": {"val": "1.2.3.4", "expires": 29}}, "9.9.9.9",
             {"elem": {"val": {"prefix": {"addr": "10.0.0.0", "len": 8}}, "timeout": 60, "expires": 40}},
             {"elem": {"val": {"range": ["1.1.1.1", "1.1.1.9"]}, "timeout": 60, "expires": 0}},
             {"elem": {"val": "1; flush ruleset", "expires": 9}}]}}]}"#;
         assert_eq!(
-            again("blocked4", json).unwrap(),
-            "add element inet stadion blocked4 { 10.0.0.0/8 timeout 60s expires 40s, 1.2.3.4 expires 29s }\n"
+            again("banned4", json).unwrap(),
+            "add element inet stadion banned4 { 9.9.9.9, 10.0.0.0/8 timeout 60s expires 40s, 1.2.3.4 expires 29s }\n"
         );
         assert_eq!(
             again("known4", r#"{"nftables": [{"set": {"name": "known4"}}]}"#).unwrap(),
@@ -110,6 +114,26 @@ mod tests {
         );
         assert!(again("known4", "{}").is_err());
         assert!(again("known4", "no").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_of_a_listing_reaches_nft_but_addresses_and_times(
+            words in prop::collection::vec("[ -~]{0,20}", 0..10), expires: u64, text in "[\\[\\]{}\":,a-z0-9. ]{0,80}",
+        ) {
+            let elements: Vec<Value> = words
+                .iter()
+                .flat_map(|word| [serde_json::json!(word), serde_json::json!({"elem": {"val": word, "timeout": word, "expires": expires}})])
+                .collect();
+            let json = serde_json::json!({"nftables": [{"set": {"elem": elements}}]}).to_string();
+            let command = again("banned4", &json).unwrap();
+            let added = command.strip_prefix("add element inet stadion banned4 { ").unwrap_or_default();
+            for word in added.split([' ', ',', '\n']).filter(|word| !matches!(*word, "" | "}" | "expires" | "timeout")) {
+                let time = word.strip_suffix('s').is_some_and(|digits| digits.parse::<u64>().is_ok());
+                prop_assert!(time || word.parse::<IpAddr>().is_ok(), "{}", word);
+            }
+            let _ = again("known4", &text).is_ok();
+        }
     }
 
     #[test]

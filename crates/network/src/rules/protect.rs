@@ -253,9 +253,11 @@ pub(super) fn declare(
         text.fixed(
             &format!("blocked{n}"),
             kind,
-            "interval,timeout",
+            "interval",
             &nets(&protect.blocked),
         );
+        // Those of the profile are apart, so that what an operator bans at night never overlaps them.
+        text.fixed(&format!("banned{n}"), kind, "interval,timeout", &[]);
         let forged = if protect.bogons {
             absent(&FORGED, facts)
         } else {

@@ -13,9 +13,11 @@ pub(in crate::rules) fn chains(text: &mut Text, protect: &Protect, facts: &Facts
     );
     text.rule("iifname \"lo\" accept");
     for Family { n, ip, .. } in FAMILIES {
-        text.rule(format_args!(
-            "{ip} saddr @blocked{n} counter name \"drop_blocked\" drop"
-        ));
+        for set in ["blocked", "banned"] {
+            text.rule(format_args!(
+                "{ip} saddr @{set}{n} counter name \"drop_blocked\" drop"
+            ));
+        }
     }
     // Only what is for this host: containers and guests behind it talk with games elsewhere.
     for (set, chain) in [
