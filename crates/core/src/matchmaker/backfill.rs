@@ -195,3 +195,6 @@ impl Live {
         None
     }
 }
+
+#[cfg(test)]
+mod tests;
