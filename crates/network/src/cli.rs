@@ -1,6 +1,7 @@
 //! The command line of `stadion network`.
 
 mod show;
+pub mod watch;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ Exit codes:
   3  the profile is wrong
   4  rights are missing
   5  refused, another run is at work, or with --strict something was left out
+  6  monitor: a threshold of the profile was passed; report: a finding that --fail-on names
 
 Examples:
   stadion network full-setup                                    what would be done, and why
@@ -73,9 +75,9 @@ pub struct Common {
     /// Work on the files below this directory
     #[arg(long, global = true, value_name = "DIR", hide = true)]
     pub sysroot: Option<PathBuf>,
-    /// End the process before this step, as `kill -9` would
+    /// End the process at this step, as `kill -9` would
     #[arg(long, global = true, value_name = "N", hide = true)]
-    pub die_before_step: Option<usize>,
+    pub die_at_step: Option<usize>,
 }
 
 /// What to do.
@@ -96,6 +98,15 @@ pub enum Verb {
     /// All of the above, under one snapshot and one confirmation
     #[command(after_help = "Example:\n  stadion network full-setup --profile node.yaml --rate 950mbit --apply")]
     FullSetup(Change),
+    /// What happens on this host now: rates, losses, fill, latency to a peer
+    #[command(after_help = watch::MONITOR_HELP)]
+    Monitor(watch::MonitorArgs),
+    /// What is wrong on this host, and the command that mends it
+    #[command(after_help = watch::REPORT_HELP)]
+    Report(watch::ReportArgs),
+    /// Answer the probes of another host's monitor
+    #[command(after_help = "Example:\n  stadion network probe-server --listen 0.0.0.0:9710")]
+    ProbeServer(watch::ProbeServerArgs),
     /// Make the changes that wait stay, also after the next boot
     Confirm,
     /// Put the host back to what it was before our first change

@@ -12,6 +12,7 @@ mod plan;
 mod revert;
 mod watch;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,8 +29,8 @@ pub use watch::TimerProgram;
 /// Where journals are kept unless told otherwise.
 pub const STATE_DIR: &str = "/var/lib/stadion-network";
 
-/// Called before every step that changes something, with its number; tests end the process here.
-pub type BeforeStep<'a> = &'a dyn Fn(usize);
+/// Called between any two steps that a crash could come between, with a number that grows; tests end the process here.
+pub type BetweenSteps<'a> = &'a dyn Fn(usize);
 
 /// The one that changes a host, and takes it back.
 pub struct Engine<'a> {
@@ -37,18 +38,20 @@ pub struct Engine<'a> {
     dir: StateDir,
     /// Where `dir` is, for the timer.
     base: PathBuf,
-    before_step: BeforeStep<'a>,
+    between_steps: BetweenSteps<'a>,
+    steps: Cell<usize>,
 }
 
 impl<'a> Engine<'a> {
     /// An engine for `host` with its journals below `state_dir`.
     #[must_use]
-    pub fn new(host: &'a Host, state_dir: &Path, before_step: BeforeStep<'a>) -> Self {
+    pub fn new(host: &'a Host, state_dir: &Path, between_steps: BetweenSteps<'a>) -> Self {
         Self {
             host,
             dir: StateDir::new(state_dir, host),
             base: state_dir.to_path_buf(),
-            before_step,
+            between_steps,
+            steps: Cell::new(0),
         }
     }
 
@@ -108,6 +111,12 @@ impl<'a> Engine<'a> {
         }
         self.dir.remove_outcome()?;
         Ok(done)
+    }
+
+    /// A crash could come here.
+    fn step(&self) {
+        (self.between_steps)(self.steps.get());
+        self.steps.set(self.steps.get() + 1);
     }
 
     fn lock(&self) -> Result<Lock> {

@@ -2,16 +2,20 @@
 
 use std::io::{IsTerminal as _, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::duration;
+use crate::facts::Facts;
 use crate::host::Host;
 use crate::monitor::sample::Watch;
 use crate::monitor::{self, ALARM_EXIT_CODE, Form};
 use crate::profile::Profile;
 use crate::profile::firewall::Ports;
+use crate::report::{Planned, Report, Severity, observe};
 use crate::rules::{self, catalogue};
 use crate::{Error, Result, probe};
 
@@ -116,6 +120,75 @@ fn watch(interfaces: &[String], ports: &[Ports], profile: &Profile) -> Watch {
         interfaces: interfaces.to_vec(),
         ports,
         table: rules::TABLE.to_owned(),
+    }
+}
+
+/// What `report --help` says at its end.
+pub const REPORT_HELP: &str = "\
+It changes nothing, and runs without privileges: what it could not look at is named.
+
+Exit codes:
+  0  written
+  6  with --fail-on: there is a finding of that severity or a worse one
+
+Examples:
+  sudo stadion network report --output report.md                what is wrong here, and the command that mends it
+  sudo stadion network report --redact                          without addresses and names, to show to others
+  stadion network report --json --fail-on critical              for machines";
+
+/// `stadion network report`.
+#[derive(Args, Clone, Debug)]
+pub struct ReportArgs {
+    /// Write it to this file
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Without addresses and names of hosts
+    #[arg(long)]
+    pub redact: bool,
+    /// Fail when there is a finding of this severity or a worse one
+    #[arg(long, value_name = "SEVERITY", value_enum)]
+    pub fail_on: Option<Severity>,
+    /// How long rates are measured
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
+    pub interval: Duration,
+}
+
+impl ReportArgs {
+    /// Looks, and writes the report; the exit code.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be written.
+    pub fn run(
+        &self,
+        host: Host,
+        facts: &Facts,
+        plans: &[Planned],
+        profile: &Profile,
+        json: bool,
+        out: &mut dyn Write,
+    ) -> Result<u8> {
+        at_least("--interval", self.interval, INTERVAL_MIN)?;
+        let host = Arc::new(host);
+        let observed = observe(host, facts, watch(&[], &[], profile), self.interval);
+        let mut report = Report::new(&observed, facts, plans, profile);
+        if self.redact {
+            report = report.redacted()?;
+        }
+        let text = match json {
+            true => report.json()?,
+            false => report.markdown(),
+        };
+        let (written, path) = match &self.output {
+            Some(path) => (std::fs::write(path, text), path.clone()),
+            None => (out.write_all(text.as_bytes()), "standard output".into()),
+        };
+        written.map_err(|source| Error::File {
+            what: "writing the report to",
+            path,
+            source,
+        })?;
+        let fails = self.fail_on.is_some_and(|least| report.worst() >= Some(least));
+        Ok(if fails { ALARM_EXIT_CODE } else { 0 })
     }
 }
 

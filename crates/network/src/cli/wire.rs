@@ -12,6 +12,7 @@ use crate::facts::Facts;
 use crate::host::Host;
 use crate::optimize::{self, Devices};
 use crate::profile::{Base, Profile};
+use crate::report::Planned;
 use crate::rules::{self, Parts};
 use crate::shape;
 use crate::subject::{Subject, Wish};
@@ -61,7 +62,7 @@ fn dispatch(network: &Network, caller: &Caller, out: &mut dyn Write) -> Result<u
         (None, None) => Host::node(),
     };
     let die = |step: usize| {
-        if common.die_before_step == Some(step) {
+        if common.die_at_step == Some(step) {
             kill_process(getpid(), Signal::KILL).ok();
         }
     };
@@ -92,6 +93,17 @@ fn dispatch(network: &Network, caller: &Caller, out: &mut dyn Write) -> Result<u
             changing(&["firewall"], change, common, &engine, &host, caller, out)
         }
         Verb::FullSetup(change) => changing(&ALL, change, common, &engine, &host, caller, out),
+        Verb::Monitor(args) => args.run(host, &load(&common.profile)?, common.json, out),
+        Verb::Report(args) => {
+            let profile = load(&common.profile)?;
+            let facts = facts(&host, caller)?;
+            let plans = ALL.map(|verb| Planned {
+                verb,
+                plan: make_plan(&[verb], &profile, &facts, &host, &engine),
+            });
+            args.run(host, &facts, &plans, &profile, common.json, out)
+        }
+        Verb::ProbeServer(args) => args.run(out),
         Verb::Confirm => {
             may_change(&facts(&host, caller)?, "confirming")?;
             let skips = engine.confirm()?;
@@ -183,18 +195,23 @@ fn may_change(facts: &Facts, what: &str) -> Result<()> {
     })
 }
 
-fn profile(common: &Common, change: &Change) -> Result<Profile> {
-    let mut profile = match common.profile.as_str() {
-        "recommended" => Profile::builtin(Base::Recommended),
-        "guide" => Profile::builtin(Base::Guide),
+/// The profile that `--profile` names.
+fn load(name: &str) -> Result<Profile> {
+    match name {
+        "recommended" => Ok(Profile::builtin(Base::Recommended)),
+        "guide" => Ok(Profile::builtin(Base::Guide)),
         path => {
             let text = std::fs::read_to_string(path).map_err(|error| Error::Profile {
                 path: path.into(),
                 what: format!("{error}; `recommended` and `guide` are built in"),
             })?;
-            Profile::parse(path, &text)?
+            Profile::parse(path, &text)
         }
-    };
+    }
+}
+
+fn profile(common: &Common, change: &Change) -> Result<Profile> {
+    let mut profile = load(&common.profile)?;
     if let Some(rate) = &change.rate {
         let rate = rate.parse().map_err(Error::Usage)?;
         profile.traffic_shape.rate = Some(rate);

@@ -167,6 +167,7 @@ fn qdisc_listing(host: &Host, interface: &str) -> Result<Option<String>> {
             .collect();
         // The kernel lists them in the order of a hash.
         lines.sort_unstable();
+        let lines: Vec<String> = lines.into_iter().map(without_counts).collect();
         Ok(lines.join("\n"))
     };
     let qdiscs = of("qdisc")?;
@@ -180,11 +181,34 @@ fn qdisc_listing(host: &Host, interface: &str) -> Result<Option<String>> {
     )))
 }
 
+/// A line of `tc` without what changes by itself.
+fn without_counts(line: &str) -> String {
+    let mut words = line.split(' ');
+    let mut kept = Vec::new();
+    while let Some(word) = words.next() {
+        if matches!(word, "refcnt" | "direct_packets_stat") {
+            words.next();
+        } else {
+            kept.push(word);
+        }
+    }
+    kept.join(" ")
+}
+
+/// Whether `error` says that the kernel keeps this interrupt where it is: with NICs that have a queue per CPU it does so
+/// on its own, and answers EIO to whoever wants to move one (kernel/irq/proc.c).
+pub(super) fn is_managed(subject: &Subject, error: &Error) -> bool {
+    /// EIO, errno-base.h of the kernel.
+    const EIO: i32 = 5;
+    matches!((subject, error), (Subject::Kernel(path), Error::File { source, .. })
+        if path.starts_with("/proc/irq/") && source.raw_os_error() == Some(EIO))
+}
+
 /// Whether the root qdisc is one that the kernel made: those have the handle 0.
 fn is_default_qdisc(listing: &str) -> bool {
     listing
         .lines()
-        .filter(|line| line.starts_with("qdisc ") && line.contains(" root "))
+        .filter(|line| line.starts_with("qdisc ") && line.split(' ').any(|word| word == "root"))
         .all(|line| {
             let mut words = line.split(' ').skip(1);
             let kind = words.next().unwrap_or_default();

@@ -165,6 +165,7 @@ impl Engine<'_> {
     ) -> Result<()> {
         self.dir.remove_outcome()?;
         self.dir.save_transaction(&transaction)?;
+        self.step();
         let done = self
             .arm(&transaction, options.timer)
             .and_then(|()| self.steps(&mut transaction))
@@ -177,14 +178,14 @@ impl Engine<'_> {
                 left: put_back.left_in_words(),
             });
         }
-        (self.before_step)(transaction.entries.len());
+        self.step();
         // The time to confirm begins when there is something to confirm.
         transaction.deadline_ms = self
             .uptime_ms()
             .saturating_add(millis(options.confirm_within));
         transaction.phase = Phase::Waiting;
         self.dir.save_transaction(&transaction)?;
-        (self.before_step)(transaction.entries.len() + 1);
+        self.step();
         Ok(())
     }
 
@@ -192,9 +193,18 @@ impl Engine<'_> {
         for index in 0..transaction.entries.len() {
             transaction.phase = Phase::Applying(index);
             self.dir.save_transaction(transaction)?;
-            (self.before_step)(index);
+            self.step();
             let wish = transaction.entries[index].wish.clone();
-            actuate::write(self.host, &wish.subject, wish.want.as_deref())?;
+            let written = actuate::write(self.host, &wish.subject, wish.want.as_deref());
+            self.step();
+            if let Err(error) = written {
+                if actuate::is_managed(&wish.subject, &error) {
+                    let before = transaction.entries[index].before.state.clone();
+                    transaction.entries[index].after = Some(before);
+                    continue;
+                }
+                return Err(error);
+            }
             let found = actuate::read(self.host, &wish.subject)?;
             // Kernels refuse some values without a word.
             if is_plain(&wish.subject) && found != wish.want.as_deref().map(actuate::one_line) {
@@ -273,7 +283,7 @@ impl Engine<'_> {
         };
         transaction.phase = Phase::Confirmed;
         self.dir.save_transaction(&transaction)?;
-        (self.before_step)(transaction.entries.len() + 2);
+        self.step();
         self.finish_confirmed(&transaction)
     }
 
@@ -295,12 +305,11 @@ impl Engine<'_> {
             baseline.merge(&[entry]);
         }
         self.dir.save_baseline(&baseline)?;
-        let steps = transaction.entries.len() + 3;
-        for (index, wish) in wishes.iter().enumerate() {
-            (self.before_step)(steps + index);
+        for wish in &wishes {
+            self.step();
             actuate::write(self.host, &wish.subject, wish.want.as_deref())?;
         }
-        (self.before_step)(steps + wishes.len());
+        self.step();
         self.dir.remove_transaction()?;
         Ok(skips)
     }
@@ -308,7 +317,7 @@ impl Engine<'_> {
 
 impl Baseline {
     /// Adds subjects that were changed, and keeps what was there before the first change.
-    fn merge(&mut self, entries: &[Entry]) {
+    pub(super) fn merge(&mut self, entries: &[Entry]) {
         for entry in entries {
             match self
                 .entries

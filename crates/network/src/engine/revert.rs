@@ -91,6 +91,7 @@ impl Engine<'_> {
     /// Puts back what `transaction` changed, last first. May be cut short and done again.
     pub(super) fn revert(&self, mut transaction: Transaction, why: &str) -> Result<PutBack> {
         let mut done = PutBack::default();
+        let mut failed = Vec::new();
         let (end, is_torn) = match transaction.phase {
             Phase::Applying(at) | Phase::Reverting(at) => (at + 1, true),
             Phase::Waiting | Phase::Confirmed => (transaction.entries.len(), false),
@@ -101,6 +102,10 @@ impl Engine<'_> {
             if let Err(error) = self.put_back(&mut transaction, index, is_torn, &mut done) {
                 let subject = &transaction.entries[index].wish.subject;
                 done.failed.push(format!("{subject}: {error}"));
+                let mut entry = transaction.entries[index].clone();
+                // Whatever it is now, a later rollback tries again.
+                entry.after = None;
+                failed.push(entry);
             }
         }
         if !transaction.is_rollback || !done.failed.is_empty() {
@@ -110,9 +115,19 @@ impl Engine<'_> {
                 left: done.left(),
             })?;
         }
-        if transaction.is_rollback {
+        self.step();
+        let mut baseline = match transaction.is_rollback {
+            true => Baseline::default(),
+            false => self.dir.baseline()?.unwrap_or_default(),
+        };
+        baseline.merge(&failed);
+        if baseline.entries.is_empty() {
             self.dir.remove_baseline()?;
+        } else if transaction.is_rollback || !failed.is_empty() {
+            baseline.netns = self.netns_number();
+            self.dir.save_baseline(&baseline)?;
         }
+        self.step();
         self.dir.remove_transaction()?;
         Ok(done)
     }
@@ -137,8 +152,9 @@ impl Engine<'_> {
         transaction.entries[index].after = None;
         transaction.phase = Phase::Reverting(index);
         self.dir.save_transaction(transaction)?;
-        (self.before_step)(index);
+        self.step();
         actuate::write(self.host, subject, entry.before.program.as_deref())?;
+        self.step();
         let found = actuate::read(self.host, subject)?;
         if found != entry.before.state {
             return Err(Error::ReadBack {
