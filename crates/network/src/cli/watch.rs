@@ -132,7 +132,7 @@ Exit codes:
   6  with --fail-on: there is a finding of that severity or a worse one
 
 Examples:
-  sudo stadion network report --output report.md                what is wrong here, and the command that mends it
+  sudo stadion network report --file report.md                  what is wrong here, and the command that mends it
   sudo stadion network report --redact                          without addresses and names, to show to others
   stadion network report --json --fail-on critical              for machines";
 
@@ -141,7 +141,7 @@ Examples:
 pub struct ReportArgs {
     /// Write it to this file
     #[arg(long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
+    pub file: Option<PathBuf>,
     /// Without addresses and names of hosts
     #[arg(long)]
     pub redact: bool,
@@ -178,7 +178,7 @@ impl ReportArgs {
             true => report.json()?,
             false => report.markdown(),
         };
-        let (written, path) = match &self.output {
+        let (written, path) = match &self.file {
             Some(path) => (std::fs::write(path, text), path.clone()),
             None => (out.write_all(text.as_bytes()), "standard output".into()),
         };
@@ -187,7 +187,9 @@ impl ReportArgs {
             path,
             source,
         })?;
-        let fails = self.fail_on.is_some_and(|least| report.worst() >= Some(least));
+        let fails = self
+            .fail_on
+            .is_some_and(|least| report.worst() >= Some(least));
         Ok(if fails { ALARM_EXIT_CODE } else { 0 })
     }
 }

@@ -32,6 +32,13 @@ pub struct Caller {
     pub env: Env,
 }
 
+/// What every verb may look at.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    common: &'a Common,
+    caller: &'a Caller,
+}
+
 /// Does what the command line says. Answers go to `out`, complaints to standard error.
 pub fn run(network: &Network, caller: &Caller, out: &mut dyn Write) -> ExitCode {
     match dispatch(network, caller, out) {
@@ -66,33 +73,12 @@ fn dispatch(network: &Network, caller: &Caller, out: &mut dyn Write) -> Result<u
             kill_process(getpid(), Signal::KILL).ok();
         }
     };
+    let at = At { common, caller };
     let engine = Engine::new(&host, &common.state_dir, &die);
+    if let Some((verbs, change)) = asked(&network.verb) {
+        return changing(verbs, change, &at, &engine, &host, out);
+    }
     match &network.verb {
-        Verb::Optimize(change) => {
-            changing(&["optimize"], change, common, &engine, &host, caller, out)
-        }
-        Verb::TrafficShape(change) => changing(
-            &["traffic-shape"],
-            change,
-            common,
-            &engine,
-            &host,
-            caller,
-            out,
-        ),
-        Verb::DdosProtect(change) => changing(
-            &["ddos-protect"],
-            change,
-            common,
-            &engine,
-            &host,
-            caller,
-            out,
-        ),
-        Verb::Firewall(change) => {
-            changing(&["firewall"], change, common, &engine, &host, caller, out)
-        }
-        Verb::FullSetup(change) => changing(&ALL, change, common, &engine, &host, caller, out),
         Verb::Monitor(args) => args.run(host, &load(&common.profile)?, common.json, out),
         Verb::Report(args) => {
             let profile = load(&common.profile)?;
@@ -127,7 +113,19 @@ fn dispatch(network: &Network, caller: &Caller, out: &mut dyn Write) -> Result<u
             engine.watch(id)?;
             Ok(0)
         }
-        Verb::Profile { .. } => Ok(0),
+        _ => Ok(0),
+    }
+}
+
+/// What a verb that changes the host stands for.
+fn asked(verb: &Verb) -> Option<(&'static [&'static str], &Change)> {
+    match verb {
+        Verb::Optimize(change) => Some((&["optimize"], change)),
+        Verb::TrafficShape(change) => Some((&["traffic-shape"], change)),
+        Verb::DdosProtect(change) => Some((&["ddos-protect"], change)),
+        Verb::Firewall(change) => Some((&["firewall"], change)),
+        Verb::FullSetup(change) => Some((&ALL, change)),
+        _ => None,
     }
 }
 
@@ -137,13 +135,13 @@ const ALL: [&str; 4] = ["optimize", "firewall", "ddos-protect", "traffic-shape"]
 fn changing(
     verbs: &[&str],
     change: &Change,
-    common: &Common,
+    at: &At<'_>,
     engine: &Engine<'_>,
     host: &Host,
-    caller: &Caller,
     out: &mut dyn Write,
 ) -> Result<u8> {
-    let profile = profile(common, change)?;
+    let At { common, caller } = *at;
+    let profile = changed(load(&common.profile)?, change)?;
     let facts = facts(host, caller)?;
     let make_plan = || make_plan(verbs, &profile, &facts, host, engine);
     if !change.apply {
@@ -210,8 +208,8 @@ fn load(name: &str) -> Result<Profile> {
     }
 }
 
-fn profile(common: &Common, change: &Change) -> Result<Profile> {
-    let mut profile = load(&common.profile)?;
+/// What the command line says, over the profile.
+fn changed(mut profile: Profile, change: &Change) -> Result<Profile> {
     if let Some(rate) = &change.rate {
         let rate = rate.parse().map_err(Error::Usage)?;
         profile.traffic_shape.rate = Some(rate);
