@@ -45,6 +45,8 @@ pub struct Ruleset {
     pub tables: Vec<String>,
     /// Chains that the kernel calls.
     pub chains: Vec<BaseChain>,
+    /// Chains that only rules call, as family, table and name.
+    pub called: Vec<String>,
     /// Rules that `nft` cannot show as its own: made by `iptables`, with extensions of theirs.
     pub opaque_rules: usize,
 }
@@ -109,7 +111,10 @@ pub fn ruleset(json: &str) -> Result<Ruleset> {
             let name = text(table, "name").ok_or_else(bad)?;
             ruleset.tables.push(format!("{family} {name}"));
         } else if let Some(chain) = object.get("chain") {
-            ruleset.chains.extend(base_chain(chain).ok_or_else(bad)?);
+            match base_chain(chain).ok_or_else(bad)? {
+                Ok(base) => ruleset.chains.push(base),
+                Err(called) => ruleset.called.push(called),
+            }
         }
     }
     for rule in objects.iter().filter_map(|object| object.get("rule")) {
@@ -128,15 +133,14 @@ pub fn ruleset(json: &str) -> Result<Ruleset> {
     Ok(ruleset)
 }
 
-/// The inner nothing is a chain that only rules call.
-#[expect(clippy::option_option, reason = "malformed, left out, and a chain")]
-fn base_chain(chain: &Value) -> Option<Option<BaseChain>> {
+/// A chain that the kernel calls, or the name of one that only rules call; nothing where it has no name.
+fn base_chain(chain: &Value) -> Option<Result<BaseChain, String>> {
     let table = table_of(chain)?;
     let name = text(chain, "name")?;
     let Some(hook) = text(chain, "hook") else {
-        return Some(None);
+        return Some(Err(format!("{table} {name}")));
     };
-    Some(Some(BaseChain {
+    Some(Ok(BaseChain {
         table,
         name,
         hook,
