@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use stadion_network::cli::{Caller, Network, run};
 
-/// The whole command line.
+/// Tune, shape and protect this host's network, and put it back.
 #[derive(Debug, Parser)]
 #[command(name = "stadion-network", version)]
 struct Cli {

@@ -126,9 +126,7 @@ fn sysctls(profile: &Optimize, devices: &Devices, done: &mut Optimized) -> Resul
             Some(least) => at_least(least, now),
             None => want.trim().to_owned(),
         };
-        if path.ends_with("tcp_congestion_control")
-            && !devices.congestion.iter().any(|known| *known == want)
-        {
+        if path.ends_with("tcp_congestion_control") && !devices.congestion.contains(&want) {
             done.skips.push(Skip::new(
                 format!("sysctl {}", path.replace('/', ".")),
                 format!(

@@ -11,14 +11,22 @@ use crate::subject::{Risk, Scope, Subject, Wish};
 const SYSCTL_FILE: &str = "/etc/sysctl.d/90-stadion.conf";
 /// Read by systemd-tmpfiles at boot.
 const KERNEL_FILE: &str = "/etc/tmpfiles.d/90-stadion.conf";
-/// What the unit loads.
+/// What a unit loads at boot.
 const NFT_FILE: &str = "/etc/stadion/network.nft";
-/// What the unit loads.
+/// What a unit loads at boot.
 const TC_FILE: &str = "/etc/stadion/network.tc";
-/// Loads the two above, and nothing else.
-const UNIT_FILE: &str = "/etc/systemd/system/stadion-network.service";
-/// Has the unit started at boot.
-const UNIT_LINK: &str = "/etc/systemd/system/multi-user.target.wants/stadion-network.service";
+/// Where units of ours are.
+const UNIT_DIR: &str = "/etc/systemd/system";
+/// Loads our table, before any interface is up.
+const TABLES_UNIT: (&str, &str) = (
+    "stadion-network-tables.service",
+    "[Unit]\nDescription=Rules of stadion network\nDefaultDependencies=no\nAfter=local-fs.target\nWants=network-pre.target\nBefore=network-pre.target\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/sbin/nft -f /etc/stadion/network.nft\n\n[Install]\nWantedBy=multi-user.target\n",
+);
+/// Makes our queues, when the interfaces are there.
+const QUEUES_UNIT: (&str, &str) = (
+    "stadion-network-queues.service",
+    "[Unit]\nDescription=Queues of stadion network\nWants=network-online.target\nAfter=network-online.target\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/sbin/tc -force -batch /etc/stadion/network.tc\n\n[Install]\nWantedBy=multi-user.target\n",
+);
 
 const HEADER: &str = "# Written by `stadion network`. Changes here are lost; `stadion network rollback` removes it.\n";
 
@@ -72,24 +80,16 @@ pub(super) fn wishes(host: &Host, baseline: &Baseline) -> (Vec<Wish>, Vec<Skip>)
         ));
     }
     let mut wishes = Vec::new();
-    let mut unit = String::new();
     file(&mut wishes, SYSCTL_FILE, &sysctl);
     file(&mut wishes, KERNEL_FILE, &kernel);
-    if file(&mut wishes, NFT_FILE, &nft) {
-        let _written = writeln!(unit, "ExecStart=/usr/sbin/nft -f {NFT_FILE}");
-    }
-    if file(&mut wishes, TC_FILE, &tc) {
-        let _written = writeln!(unit, "ExecStart=-/usr/sbin/tc -force -batch {TC_FILE}");
-    }
-    if !unit.is_empty() {
-        let text = format!(
-            "{HEADER}[Unit]\nDescription=Rules and queues of stadion network\nAfter=network.target\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\n{unit}\n[Install]\nWantedBy=multi-user.target\n"
-        );
-        file(&mut wishes, UNIT_FILE, &text);
-        wishes.push(wish(
-            Subject::Link(UNIT_LINK.into()),
-            "../stadion-network.service",
-        ));
+    for (path, text, (name, unit)) in [(NFT_FILE, nft, TABLES_UNIT), (TC_FILE, tc, QUEUES_UNIT)] {
+        if file(&mut wishes, path, &text) {
+            let owned = Subject::Owned(format!("{UNIT_DIR}/{name}"));
+            wishes.push(wish(owned, &format!("{HEADER}{unit}")));
+            // As `systemctl enable` does it.
+            let link = Subject::Link(format!("{UNIT_DIR}/multi-user.target.wants/{name}"));
+            wishes.push(wish(link, &format!("../{name}")));
+        }
     }
     (wishes, skips)
 }
