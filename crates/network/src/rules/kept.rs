@@ -132,7 +132,7 @@ mod tests {
                 let time = word.strip_suffix('s').is_some_and(|digits| digits.parse::<u64>().is_ok());
                 prop_assert!(time || word.parse::<IpAddr>().is_ok(), "{}", word);
             }
-            let _ = again("known4", &text).is_ok();
+            drop(again("known4", &text));
         }
     }
 

@@ -164,7 +164,10 @@ mod tests {
         .map(net);
         assert_eq!(family(&nets, false), ["10.0.0.0/8", "11.0.0.1"].map(net));
         assert_eq!(family(&nets, true), [net("fe80::/10")]);
-        assert_eq!(family(&["::ffff:0:0/96", "::/0"].map(net), true), [net("::/0")]);
+        assert_eq!(
+            family(&["::ffff:0:0/96", "::/0"].map(net), true),
+            [net("::/0")]
+        );
     }
 
     #[test]

@@ -196,14 +196,20 @@ impl Plan {
                 }
             }
         }
+        plan.count(protect, facts, map);
+        plan
+    }
+
+    /// Whether connections can be counted per source.
+    fn count(&mut self, protect: &Protect, facts: &Facts, map: &PortMap) {
         let has = !facts.nft_lacks.contains(&Feature::ConnectionCount);
-        plan.counts = has && !plan.synproxy.is_empty();
-        plan.streams = !map
+        self.counts = has && !self.synproxy.is_empty();
+        self.streams = !map
             .ranges(Protocol::Tcp, |role, _| !role.is_private())
             .is_empty();
         // Whoever does not want synproxy does not want this either.
-        if plan.streams && protect.synproxy && !plan.counts {
-            plan.skips.push(Skip::new(
+        if self.streams && protect.synproxy && !self.counts {
+            self.skips.push(Skip::new(
                 "connections_per_source",
                 if has {
                     "counting needs connection tracking, which a flood of SYNs would fill where no synproxy is before it"
@@ -212,7 +218,6 @@ impl Plan {
                 },
             ));
         }
-        plan
     }
 }
 

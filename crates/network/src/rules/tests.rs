@@ -299,14 +299,14 @@ fn numbers_that_defeat_the_defence_are_refused() {
     let changes: [(&str, Change); 7] = [
         ("set_size", |p| p.ddos_protect.set_size = 65_535),
         ("newcomers", |p| {
-            p.ddos_protect.newcomers = Rate::new(5_000, 500)
+            p.ddos_protect.newcomers = Rate::new(5_000, 500);
         }),
         ("queries_per_source", |p| {
-            p.ddos_protect.queries_per_source = Rate::new(6, 20)
+            p.ddos_protect.queries_per_source = Rate::new(6, 20);
         }),
         ("flow", |p| p.ddos_protect.flow = Rate::new(0, 1)),
         ("connections_per_source", |p| {
-            p.ddos_protect.connections_per_source = 0
+            p.ddos_protect.connections_per_source = 0;
         }),
         ("open_interfaces", |p| {
             p.firewall.open_interfaces = vec!["eth0\" accept; #".into()]

@@ -67,6 +67,6 @@ proptest! {
     #[test]
     fn no_text_breaks_the_readers(text in ".{0,200}", json in "[\\[\\]{}\":,a-z0-9 ]{0,80}") {
         prop_assert!(iptables(&text).ports.len() < 131_072);
-        let _ = nft(&json, "").is_ok();
+        drop(nft(&json, ""));
     }
 }

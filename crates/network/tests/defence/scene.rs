@@ -1,0 +1,111 @@
+//! The host to be defended, its profile, and what is read from it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
+use stadion_netlab::{FloodReport, Host, Namespace, monotonic, pause, unable};
+use stadion_network::facts::{Facts, Interface};
+use stadion_network::profile::Profile;
+use stadion_network::rules::{self, Parts};
+use stadion_network::subject::Subject;
+
+pub(crate) const GAME: u16 = 7_000;
+pub(crate) const QUERY: u16 = 28_014;
+pub(crate) const STREAM: u16 = 25_565;
+pub(crate) const RCON: u16 = 27_015;
+pub(crate) const CLOSED: u16 = 6_379;
+pub(crate) const BUFFER: usize = 8 << 20;
+/// More than the kernel tracks here (262,144), so that whatever tracks a flood is full of it.
+pub(crate) const FULL: u64 = 400_000;
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) const PROTECT: Parts = Parts {
+    firewall: false,
+    protect: true,
+    shape: false,
+};
+pub(crate) const BOTH: Parts = Parts {
+    firewall: true,
+    protect: true,
+    shape: false,
+};
+
+/// One scene at a time, so that a flood of one test does not starve the player of another.
+pub(crate) static SCENE: Mutex<()> = Mutex::new(());
+
+pub(crate) fn able() -> Option<MutexGuard<'static, ()>> {
+    if let Some(reason) = unable() {
+        eprintln!("skipped: {reason}");
+        return None;
+    }
+    Some(SCENE.lock())
+}
+
+pub(crate) fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
+    let end = monotonic() + PATIENCE;
+    while !reached() {
+        assert!(monotonic() < end, "{what}");
+        pause(Duration::from_millis(10));
+    }
+}
+
+/// A profile with games over UDP and TCP, RCON and queries, that trusts `trusted`.
+pub(crate) fn profile(trusted: &[IpAddr]) -> Profile {
+    let mut profile = Profile::default();
+    profile.firewall.games = ["minecraft", "csgo", "rust"].map(str::to_owned).to_vec();
+    profile.firewall.trusted = trusted
+        .iter()
+        .map(|address| rules::net::Net::new(*address, 128))
+        .collect();
+    profile
+}
+
+/// What `host` is, as far as rules need it.
+pub(crate) fn facts(host: &Host) -> Facts {
+    let uplink = Interface {
+        name: host.interface().into(),
+        default_route: true,
+        addresses: vec![(host.v4.into(), 24), (host.v6.into(), 64)],
+        ..Interface::default()
+    };
+    Facts {
+        privileged: true,
+        interfaces: vec![uplink],
+        ..Facts::default()
+    }
+}
+
+/// Loads the rules, and sets what they need.
+pub(crate) fn apply(space: &Namespace, profile: &Profile, facts: &Facts, parts: Parts) {
+    let made = rules::rules(profile, facts, parts).unwrap();
+    for wish in &made.wishes {
+        let want = wish.want.as_deref().unwrap();
+        match &wish.subject {
+            Subject::NftTable(_) => drop(space.nft(&rules::replace(want)).unwrap()),
+            Subject::Sysctl(path) => space.set(path.strip_prefix("net/").unwrap(), want).unwrap(),
+            other => panic!("{other} is not of the rules"),
+        }
+    }
+}
+
+pub(crate) fn counter(space: &Namespace, name: &str) -> u64 {
+    let listed = space
+        .tool("nft", &format!("list counter inet stadion {name}"))
+        .unwrap();
+    let after = listed.split("packets ").nth(1).unwrap();
+    after.split(' ').next().unwrap().parse().unwrap()
+}
+
+pub(crate) fn elements(space: &Namespace, set: &str) -> usize {
+    let listed = space
+        .tool("nft", &format!("-j list set inet stadion {set}"))
+        .unwrap();
+    listed.matches("\"val\"").count()
+}
+
+/// What the rules can have let through of a flood at most: the share of guests, whole seconds, both buckets full.
+pub(crate) fn most(profile: &Profile, report: &FloodReport) -> u64 {
+    let guests = profile.ddos_protect.guests;
+    u64::from(guests.per_second) * (report.lasted.as_secs() + 1) + u64::from(guests.burst)
+}
