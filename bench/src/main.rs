@@ -1,7 +1,7 @@
 //! Benchmarks of the real program: what a promise of the documentation costs on the machine they run on.
 //!
 //! `cargo xtask bench` builds and runs them. Each starts a platform of its own in a temporary directory on free ports,
-//! and stops it by SIGTERM; those of the matchmaker call the planner itself.
+//! and stops it by SIGTERM; those of the matchmaker call the planner itself, those of the network make hosts of their own.
 
 mod arena;
 mod baseline;
@@ -10,6 +10,7 @@ mod figure;
 mod http;
 mod match_path;
 mod matchmaker;
+mod network;
 mod platform;
 mod process;
 mod startup;
@@ -71,7 +72,10 @@ fn parse(arguments: &[String]) -> Result<(Option<&str>, bool), String> {
 }
 
 fn all() -> impl Iterator<Item = &'static str> {
-    NAMES.into_iter().chain(matchmaker::NAMES)
+    NAMES
+        .into_iter()
+        .chain(matchmaker::NAMES)
+        .chain(network::NAMES)
 }
 
 /// By its whole name, or by whole words that it begins with.
@@ -105,6 +109,7 @@ async fn one(name: &str) -> Result<Vec<Figure>, Failure> {
         "websockets" => websockets::run().await,
         "demo" => demo::run().await,
         "match_path" => match_path::run().await,
+        name if network::NAMES.contains(&name) => network::run(name),
         other => matchmaker::run(other),
     }
 }
