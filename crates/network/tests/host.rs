@@ -254,6 +254,22 @@ fn rules_that_the_kernel_would_not_take_change_nothing() {
 }
 
 #[test]
+fn nobody_locks_himself_out() {
+    let Some(space) = Space::new() else { return };
+    let before = space.state();
+    let profile = space.profile("firewall:\n  trusted: [198.51.100.0/24]\n");
+    let apply = ["full-setup", "--profile", &profile, "--apply"];
+    let refused = space.tool_in_session("192.0.2.7 50000 192.0.2.1 22", &apply);
+    assert_eq!(refused.code, 5, "{refused}");
+    assert!(refused.stderr.contains("192.0.2.7"), "{refused}");
+    assert_eq!(space.state(), before);
+    let taken = space.tool_in_session("198.51.100.7 50000 192.0.2.1 22", &apply);
+    assert_eq!(taken.code, 0, "{taken}");
+    assert_eq!(space.tool(&["rollback"]).code, 0);
+    assert_eq!(space.state(), before);
+}
+
+#[test]
 fn two_runs_at_once_do_not_mix() {
     let Some(space) = Space::new() else { return };
     let _held = space.hold_lock();

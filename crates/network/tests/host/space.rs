@@ -158,6 +158,16 @@ impl Space {
         finish(self.command(args).args(["--netns", &self.name]))
     }
 
+    /// The tool in this namespace, as if a session over SSH ran it.
+    pub(crate) fn tool_in_session(&self, session: &str, args: &[&str]) -> Done {
+        let mut command = self.command(args);
+        finish(
+            command
+                .args(["--netns", &self.name])
+                .env("SSH_CONNECTION", session),
+        )
+    }
+
     /// The tool as somebody without rights, where we are.
     pub(crate) fn tool_as_nobody(&self, args: &[&str]) -> Done {
         // Where the tests were built is not everybody's to enter.
