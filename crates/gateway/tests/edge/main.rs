@@ -2,6 +2,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "part of tests only")]
 
 mod acceptance;
+mod backfill;
 mod connect;
 mod faults;
 mod golden;

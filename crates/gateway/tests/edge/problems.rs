@@ -7,7 +7,7 @@ use stadion_core::state::{Filter, State};
 
 use crate::world::{Answer, NOW, SERVER, World, duel, player, server_token, token, token_with};
 
-struct Case {
+pub(crate) struct Case {
     name: &'static str,
     method: &'static str,
     path: String,
@@ -18,7 +18,7 @@ struct Case {
     field: Option<&'static str>,
 }
 
-fn case(name: &'static str, kind: ProblemKind) -> Case {
+pub(crate) fn case(name: &'static str, kind: ProblemKind) -> Case {
     Case {
         name,
         method: "POST",
@@ -32,13 +32,13 @@ fn case(name: &'static str, kind: ProblemKind) -> Case {
 }
 
 impl Case {
-    fn method(mut self, method: &'static str, path: impl Into<String>) -> Self {
+    pub(crate) fn method(mut self, method: &'static str, path: impl Into<String>) -> Self {
         self.method = method;
         self.path = path.into();
         self
     }
 
-    fn token(mut self, token: impl Into<String>) -> Self {
+    pub(crate) fn token(mut self, token: impl Into<String>) -> Self {
         self.token = token.into();
         self
     }
@@ -48,12 +48,12 @@ impl Case {
         self
     }
 
-    fn body(mut self, body: impl Into<String>) -> Self {
+    pub(crate) fn body(mut self, body: impl Into<String>) -> Self {
         self.body = body.into();
         self
     }
 
-    fn field(mut self, field: &'static str) -> Self {
+    pub(crate) fn field(mut self, field: &'static str) -> Self {
         self.field = Some(field);
         self
     }
@@ -88,7 +88,7 @@ fn check(case: &Case, answer: &Answer) {
     }
 }
 
-async fn check_all(world: &World, cases: Vec<Case>) {
+pub(crate) async fn check_all(world: &World, cases: Vec<Case>) {
     let many = cases.len();
     for case in cases {
         check(&case, &world.raw(case.request().as_bytes()).await);

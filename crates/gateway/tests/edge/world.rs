@@ -14,7 +14,7 @@ use stadion_core::id::TicketId;
 use stadion_core::matches::Match;
 use stadion_core::matchmaker::{Pool, Supply};
 use stadion_core::mode::GameMode;
-use stadion_core::rules::{HardStop, HardStopAction};
+use stadion_core::rules::{Backfill, HardStop, HardStopAction};
 use stadion_core::state::{Fence, State};
 use stadion_core::ticket::Ticket;
 use stadion_core::time::{Clock, Timestamp};
@@ -64,6 +64,17 @@ fn squad() -> GameMode {
     squad
 }
 
+/// Two teams of two with roles, whose free seats are filled.
+fn tussle() -> GameMode {
+    let mut tussle = GameMode {
+        name: build::mode_name("tussle"),
+        players_target: 4,
+        ..build::mode()
+    };
+    tussle.rules.backfill = Backfill::Normal;
+    tussle
+}
+
 /// Plans duels, anew for every question; nobody plans anything else.
 struct Planner {
     state: Arc<dyn State>,
@@ -107,7 +118,7 @@ pub(crate) fn gateway(
     Gateway::new(GatewayParts {
         outlooks: Arc::new(planner),
         state,
-        modes: vec![build::mode(), squad()],
+        modes: vec![build::mode(), squad(), tussle()],
         regions: vec![build::region(build::REGION), build::region("us-east-1")],
         players: PlayerAuth::new(vec![key], &TokenRules::default()).unwrap(),
         servers: Box::new(|token| {

@@ -121,6 +121,9 @@ pub struct MatchPlayerInfo {
     pub ticket_id: String,
     /// Team, from 0.
     pub team: u32,
+    /// What the player was matched to play, where the game mode has roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
 }
 
 /// A ready check.
@@ -150,6 +153,9 @@ pub struct MatchInfo {
     pub reason: Option<String>,
     /// Who plays.
     pub players: Vec<MatchPlayerInfo>,
+    /// Free seats by team that its game server would have filled; empty when there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open_seats: Vec<u32>,
     /// Its ready check, also after it is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acceptance: Option<AcceptanceInfo>,
@@ -187,7 +193,9 @@ impl From<&Match> for MatchInfo {
             player_id: player.player_id.to_string(),
             ticket_id: player.ticket_id.to_string(),
             team: player.team,
+            role: player.role.clone(),
         };
+        let open_seats = shown.backfill.as_ref().map(|offer| offer.seats.clone());
         let allocation = shown.allocation.as_ref();
         Self {
             match_id: shown.id.to_string(),
@@ -196,6 +204,7 @@ impl From<&Match> for MatchInfo {
             state: shown.state.as_str().to_owned(),
             reason,
             players: shown.players.iter().map(player).collect(),
+            open_seats: open_seats.unwrap_or_default(),
             acceptance: shown.acceptance.as_ref().map(|check| AcceptanceInfo {
                 accepted: check.accepted(),
                 refused: check.answers.len() - check.accepted(),

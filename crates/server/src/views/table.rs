@@ -188,10 +188,19 @@ impl Shown for Matches {
                 shown.game_mode.clone(),
                 shown.region.clone(),
                 state(&shown.state, shown.reason.as_ref()),
-                shown.players.len().to_string(),
+                players(shown),
                 or_dash(shown.server.as_ref()),
             ]
         })
+    }
+}
+
+/// Players of a match, and seats that it offers.
+fn players(shown: &MatchInfo) -> String {
+    let players = shown.players.len();
+    match shown.open_seats.iter().sum::<u32>() {
+        0 => players.to_string(),
+        open => format!("{players} +{open}"),
     }
 }
 
@@ -200,6 +209,8 @@ impl Shown for MatchInfo {
         let asked = self.acceptance.as_ref();
         let asked = asked.filter(|_| self.state == "accepting");
         let accepted = asked.map(|check| format!("{} of {}", check.accepted, self.players.len()));
+        let open = self.open_seats.iter().map(u32::to_string);
+        let open = (!self.open_seats.is_empty()).then(|| open.collect::<Vec<_>>().join(", "));
         let mut text = fields([
             ("match", self.match_id.clone()),
             ("mode", self.game_mode.clone()),
@@ -216,15 +227,17 @@ impl Shown for MatchInfo {
                 or_dash(self.latency_worst_ms.map(|ms| format!("{ms} ms"))),
             ),
             ("longest wait", format!("{} ms", self.wait_oldest_ms)),
+            ("open seats", or_dash(open)),
             ("result", or_dash(self.result.as_ref())),
         ]);
         text.push('\n');
         let rows = self.players.iter();
         text.push_str(&render(
-            ["TEAM", "PLAYER", "TICKET"],
+            ["TEAM", "ROLE", "PLAYER", "TICKET"],
             rows.map(|player| {
                 [
                     player.team.to_string(),
+                    or_dash(player.role.as_ref()),
                     player.player_id.clone(),
                     player.ticket_id.clone(),
                 ]

@@ -1,7 +1,7 @@
 //! The platform is killed under load and started again: nothing that it had acknowledged is lost, and nothing that it
 //! must not do is done (I1 to I5).
 
-mod player;
+pub(crate) mod player;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -45,7 +45,7 @@ networking: { port_range_start: 22000, port_range_end: 22999 }
 regions: [here]
 game_modes:
   - { name: duel, teams: 2, players_target: 2, players_min: 2 }
-  - { name: trio, teams: 1, players_target: 3, players_min: 3, acceptance: { timeout_ms: 1000 } }
+  - { name: trio, teams: 1, players_target: 3, players_min: 3, acceptance: { timeout_ms: 1000 }, backfill: high }
   - { name: crowd, teams: 1, players_target: 50, players_min: 50 }
 fleets:
   - { name: arena, region: here, min_replicas: 8, max_replicas: 60, buffer_size: 6, max_players: 8, tick_rate: 10 }

@@ -3,6 +3,7 @@
 //! `STADION_TEST_QUICK` makes the long ones short; `STADION_SEED` repeats one kill of `crash`.
 #![cfg(test)]
 
+mod backfill;
 mod command_line;
 mod crash;
 mod crowd;

@@ -14,12 +14,14 @@ use stadion_core::time::Timestamp;
 use crate::build::{new_match, new_ticket, placement, player_id, server_name};
 
 mod acceptance;
+mod backfill;
 mod lease;
 mod matches;
 mod sessions;
 mod tickets;
 
 pub use acceptance::*;
+pub use backfill::*;
 pub use lease::*;
 pub use matches::*;
 pub use sessions::*;
@@ -195,6 +197,15 @@ macro_rules! state_conformance {
             i9_a_lease_has_one_holder
             i9_an_older_fence_changes_nothing
             i9_fences_survive_a_restart
+            a_live_match_offers_what_its_server_says
+            seats_that_are_not_free_are_not_offered
+            i1_i2_newcomers_take_the_seats_that_are_offered
+            i1_a_fill_takes_nobody_who_is_taken
+            i3_a_fill_seats_whole_tickets_where_seats_are_offered
+            i1_concurrent_fills_take_a_seat_and_a_ticket_once
+            i2_offers_and_fills_survive_a_restart
+            i9_an_older_fence_fills_no_match
+            i1_who_left_a_live_match_may_play_again
             an_ended_match_ends_its_sessions
             heartbeats_keep_sessions_alive
             stale_sessions_expire_and_empty_matches_end

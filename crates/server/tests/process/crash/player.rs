@@ -15,24 +15,24 @@ use crate::stand::PATIENCE;
 const HELLO_AGAIN: Duration = Duration::from_millis(100);
 
 /// One request to play.
-pub(super) struct Ask {
-    pub(super) request: CreateTicket,
-    pub(super) key: String,
+pub(crate) struct Ask {
+    pub(crate) request: CreateTicket,
+    pub(crate) key: String,
     /// The ticket, once that was acknowledged.
-    pub(super) ticket_id: Option<String>,
+    pub(crate) ticket_id: Option<String>,
     /// The state that was seen last.
-    pub(super) seen: Option<TicketState>,
+    pub(crate) seen: Option<TicketState>,
 }
 
 /// A seat that the player was told of.
-pub(super) struct Seat {
-    pub(super) found: MatchFound,
-    pub(super) found_at: Instant,
+pub(crate) struct Seat {
+    pub(crate) found: MatchFound,
+    pub(crate) found_at: Instant,
     socket: UdpSocket,
     nonce: u64,
     place: Option<(u8, u64)>,
     /// A `Leave` was sent.
-    pub(super) is_left: bool,
+    pub(crate) is_left: bool,
 }
 
 impl Seat {
@@ -52,18 +52,18 @@ impl Seat {
         }
     }
 
-    pub(super) fn token(&self) -> &str {
+    pub(crate) fn token(&self) -> &str {
         self.found.join_token.as_deref().unwrap_or_default()
     }
 
     /// The game server has let the player in.
-    pub(super) fn is_joined(&self) -> bool {
+    pub(crate) fn is_joined(&self) -> bool {
         self.place.is_some()
     }
 
     /// Shows the token to the game server until it says yes or no, for as long as `patience`. A player who is let in
     /// already is told so again.
-    pub(super) async fn join(&mut self, patience: Duration) -> Result<(), String> {
+    pub(crate) async fn join(&mut self, patience: Duration) -> Result<(), String> {
         let asking = async {
             loop {
                 if let Some(answer) = self.ask().await {
@@ -124,7 +124,7 @@ impl Seat {
     }
 
     /// Leaves for good.
-    pub(super) async fn leave(&mut self) {
+    pub(crate) async fn leave(&mut self) {
         if let Some((slot, secret)) = self.place {
             self.is_left = true;
             let mut room: Datagram = [0; DATAGRAM_MAX];
@@ -137,24 +137,24 @@ impl Seat {
 
 /// What a player does while the platform is there.
 #[derive(Clone, Copy)]
-pub(super) struct Habits {
-    pub(super) joins: bool,
-    pub(super) leaves: bool,
-    pub(super) cancels: bool,
+pub(crate) struct Habits {
+    pub(crate) joins: bool,
+    pub(crate) leaves: bool,
+    pub(crate) cancels: bool,
 }
 
 /// A player.
-pub(super) struct Player {
-    pub(super) id: String,
-    pub(super) client: Client,
-    pub(super) asks: Vec<Ask>,
-    pub(super) seat: Option<Seat>,
-    pub(super) habits: Habits,
-    pub(super) nonce: u64,
+pub(crate) struct Player {
+    pub(crate) id: String,
+    pub(crate) client: Client,
+    pub(crate) asks: Vec<Ask>,
+    pub(crate) seat: Option<Seat>,
+    pub(crate) habits: Habits,
+    pub(crate) nonce: u64,
 }
 
 impl Player {
-    pub(super) fn new(
+    pub(crate) fn new(
         id: String,
         client: Client,
         modes: &[&str],
@@ -186,7 +186,7 @@ impl Player {
     }
 
     /// Plays until something fails or nothing is left to do.
-    pub(super) async fn play(&mut self) -> Result<(), ClientError> {
+    pub(crate) async fn play(&mut self) -> Result<(), ClientError> {
         for ask in &mut self.asks {
             let ticket = self.client.create_ticket(&ask.request, Some(&ask.key));
             ask.ticket_id = Some(ticket.await?.ticket_id);
@@ -211,7 +211,7 @@ impl Player {
     }
 
     /// Waits until a match is found, and accepts what is proposed.
-    pub(super) async fn find_seat(&mut self) -> Result<(), ClientError> {
+    pub(crate) async fn find_seat(&mut self) -> Result<(), ClientError> {
         let mut events = self.client.connect(0).await?;
         loop {
             let Update::Event(event) = events.next().await? else {
