@@ -178,11 +178,15 @@ impl Host {
         done.map_err(|source| file_error("writing", Path::new(path), source))
     }
 
-    /// Whether the kernel lets anybody write a file of its own: in a child namespace many have no such bit.
+    /// Whether the kernel lets anybody write a file of its own: in a child namespace many have no such bit, and
+    /// containers see the whole tree read-only.
     #[must_use]
     pub fn is_writable(&self, path: &str) -> bool {
         use std::os::unix::fs::PermissionsExt as _;
-        fs::metadata(self.at(path)).is_ok_and(|found| found.permissions().mode() & 0o222 != 0)
+        let place = self.at(path);
+        fs::metadata(&place).is_ok_and(|found| found.permissions().mode() & 0o222 != 0)
+            && rustix::fs::access(&place, rustix::fs::Access::WRITE_OK)
+                != Err(rustix::io::Errno::ROFS)
     }
 
     /// The target of a symbolic link; nothing when there is no such link.

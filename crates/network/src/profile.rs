@@ -199,6 +199,18 @@ mod tests {
     }
 
     #[test]
+    fn the_profile_of_the_documentation_is_one() {
+        let text = include_str!("../../../docs/network.md");
+        let example = text
+            .split("```yaml\n")
+            .nth(1)
+            .and_then(|rest| rest.split("```").next());
+        let read = Profile::parse("docs/network.md", example.unwrap()).unwrap();
+        assert_eq!(read.optimize.game_cpus.as_deref(), Some("2-7"));
+        assert_eq!(read.firewall.games, ["minecraft", "cs2"]);
+    }
+
+    #[test]
     fn every_built_in_profile_survives_writing_and_reading() {
         for base in [Base::Recommended, Base::Guide] {
             let profile = Profile::builtin(base);
