@@ -169,7 +169,7 @@ impl ReportArgs {
     ) -> Result<u8> {
         at_least("--interval", self.interval, INTERVAL_MIN)?;
         let host = Arc::new(host);
-        let observed = observe(host, facts, watch(&[], &[], profile), self.interval);
+        let observed = observe(&host, facts, watch(&[], &[], profile), self.interval);
         let mut report = Report::new(&observed, facts, plans, profile);
         if self.redact {
             report = report.redacted()?;

@@ -33,91 +33,103 @@ impl std::fmt::Display for Alarm {
     }
 }
 
-/// Everything beyond its threshold.
-#[must_use]
-pub fn alarms(rates: &Rates, t: &Thresholds) -> Vec<Alarm> {
-    let per_second: &[(&str, &[Metric], f64)] = &[
-        (
+/// A threshold, what it is of, its unit in that of the measure, and its limit.
+type Row<'a> = (&'static str, &'a [Metric], f64, f64);
+
+/// Thresholds of rates.
+fn of_rates(t: &Thresholds) -> [Row<'_>; 7] {
+    const UDP: &[Metric] = &[c::UDP_RECEIVE_BUFFER, c::UDP_SEND_BUFFER];
+    const INTERFACE: &[Metric] = &[c::RX_DROPS, c::RX_ERRORS, c::TX_DROPS, c::TX_ERRORS];
+    let row = |name, metrics, limit| (name, metrics, 1.0, limit);
+    [
+        row(
             "udp_buffer_errors_per_second",
-            &[c::UDP_RECEIVE_BUFFER, c::UDP_SEND_BUFFER],
+            UDP,
             t.udp_buffer_errors_per_second,
         ),
-        (
+        row(
             "socket_drops_per_second",
             &[c::PORT_DROPS],
             t.socket_drops_per_second,
         ),
-        (
+        row(
             "interface_drops_per_second",
-            &[c::RX_DROPS, c::RX_ERRORS, c::TX_DROPS, c::TX_ERRORS],
+            INTERFACE,
             t.interface_drops_per_second,
         ),
-        (
+        row(
             "softnet_drops_per_second",
             &[c::SOFTNET_DROPS],
             t.softnet_drops_per_second,
         ),
-        (
+        row(
             "softnet_squeezes_per_second",
             &[c::SOFTNET_SQUEEZES],
             t.softnet_squeezes_per_second,
         ),
-        (
+        row(
             "listen_drops_per_second",
             &[c::TCP_LISTEN_DROPS],
             t.listen_drops_per_second,
         ),
-        (
+        row(
             "conntrack_drops_per_second",
             &[c::CONNTRACK_DROPS],
             t.conntrack_drops_per_second,
         ),
-    ];
-    // Ratios to percent, seconds to milliseconds.
-    let now: &[(&str, Metric, f64, f64)] = &[
+    ]
+}
+
+/// Thresholds of what is now: ratios are in percent there, and seconds in milliseconds.
+fn of_now(t: &Thresholds) -> [Row<'_>; 5] {
+    [
         (
             "conntrack_fill_percent",
-            c::CONNTRACK_FILL,
+            &[c::CONNTRACK_FILL],
             100.0,
             t.conntrack_fill_percent,
         ),
-        ("set_fill_percent", c::SET_FILL, 100.0, t.set_fill_percent),
+        (
+            "set_fill_percent",
+            &[c::SET_FILL],
+            100.0,
+            t.set_fill_percent,
+        ),
         (
             "probe_loss_percent",
-            c::PROBE_LOSS,
+            &[c::PROBE_LOSS],
             100.0,
             t.probe_loss_percent,
         ),
-        ("probe_p99_ms", c::PROBE_P99, 1_000.0, t.probe_p99_ms),
+        ("probe_p99_ms", &[c::PROBE_P99], 1_000.0, t.probe_p99_ms),
         (
             "probe_jitter_ms",
-            c::PROBE_JITTER,
+            &[c::PROBE_JITTER],
             1_000.0,
             t.probe_jitter_ms,
         ),
-    ];
+    ]
+}
+
+/// Everything beyond its threshold.
+#[must_use]
+pub fn alarms(rates: &Rates, thresholds: &Thresholds) -> Vec<Alarm> {
+    let (of_rates, of_now) = (of_rates(thresholds), of_now(thresholds));
+    let rows = of_rates.iter().map(|row| (row, &rates.per_second));
+    let rows = rows.chain(of_now.iter().map(|row| (row, &rates.now)));
     let mut alarms = Vec::new();
-    let mut check = |threshold, metric: Metric, of: &str, value: f64, limit: f64| {
-        if value > limit {
-            alarms.push(Alarm {
+    for ((threshold, metrics, unit, limit), values) in rows {
+        for metric in *metrics {
+            let above = values
+                .of(*metric)
+                .filter(|(_, value)| value * unit > *limit);
+            alarms.extend(above.map(|(of, value)| Alarm {
                 threshold,
                 metric: metric.name,
                 of: of.to_owned(),
-                value,
-                limit,
-            });
-        }
-    };
-    for (threshold, metrics, limit) in per_second {
-        for metric in *metrics {
-            for (of, value) in rates.per_second.of(*metric) {
-                check(threshold, *metric, of, value, *limit);
-            }
-        }
-    }
-    for (threshold, metric, unit, limit) in now {
-        for (of, value) in rates.now.of(*metric) {
-            check(threshold, *metric, of, value * unit, *limit);
+                value: value * unit,
+                limit: *limit,
+            }));
         }
     }
     alarms

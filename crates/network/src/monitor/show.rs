@@ -92,23 +92,7 @@ fn lines(interval: &Interval, first: bool) -> String {
         put("jitter", format!("{:.2}ms", ms(c::PROBE_JITTER)));
     }
     text.push('\n');
-    for alarm in &interval.alarms {
-        writeln!(text, "ALARM {alarm}").ok();
-    }
-    for (what, names) in changes(rates) {
-        writeln!(text, "{what}: {}", names.join(", ")).ok();
-    }
-    text
-}
-
-fn changes(rates: &Rates) -> impl Iterator<Item = (&'static str, &[String])> {
-    [
-        ("appeared", rates.appeared.as_slice()),
-        ("vanished", &rates.vanished),
-        ("began again", &rates.began_again),
-    ]
-    .into_iter()
-    .filter(|(_, names)| !names.is_empty())
+    text + &remarks(interval)
 }
 
 fn grid(header: &[&str]) -> Table {
@@ -153,15 +137,15 @@ fn section(rates: &Rates, header: &[&str], columns: &[(Metric, f64, &str)]) -> S
     format!("{grid}\n{more}\n")
 }
 
-/// The live table.
-pub(super) fn table(interval: &Interval) -> String {
-    let rates = &interval.rates;
-    let mut text = format!(
-        "{:.0} s, rates over {:.1} s\n\n",
-        interval.at_seconds, rates.seconds
-    );
-    text += &section(
-        rates,
+/// A section of the live table: its header, and its measures with their unit and what follows the number.
+type Section = (
+    &'static [&'static str],
+    &'static [(Metric, f64, &'static str)],
+);
+
+/// Before what is counted for the host as a whole.
+const DEVICES: [Section; 2] = [
+    (
         &[
             "interface",
             "rx bit/s",
@@ -183,42 +167,40 @@ pub(super) fn table(interval: &Interval) -> String {
             (c::TX_DROPS, 1.0, ""),
             (c::TX_ERRORS, 1.0, ""),
         ],
-    );
-    text += &section(
-        rates,
+    ),
+    (
         &["processor", "packets/s", "drops/s", "squeezes/s"],
         &[
             (c::SOFTNET_PROCESSED, 1.0, ""),
             (c::SOFTNET_DROPS, 1.0, ""),
             (c::SOFTNET_SQUEEZES, 1.0, ""),
         ],
-    );
-    text += &hosts(rates);
-    text += &section(
-        rates,
+    ),
+];
+
+/// After it.
+const OURS: [Section; 5] = [
+    (
         &["queue", "pps", "drops/s", "waiting"],
         &[
             (c::QDISC_PACKETS, 1.0, ""),
             (c::QDISC_DROPS, 1.0, ""),
             (c::QDISC_BACKLOG, 1.0, ""),
         ],
-    );
-    text += &section(
-        rates,
+    ),
+    (
         &["counter of our table", "pps", "bit/s"],
         &[(c::TABLE_PACKETS, 1.0, ""), (c::TABLE_BYTES, 8.0, "")],
-    );
-    text += &section(
-        rates,
+    ),
+    (
         &["set of our table", "full", "elements", "of"],
         &[
             (c::SET_FILL, 100.0, "%"),
             (c::SET_ELEMENTS, 1.0, ""),
             (c::SET_LIMIT, 1.0, ""),
         ],
-    );
-    text += &section(
-        rates,
+    ),
+    (
         &[
             "port",
             "sockets",
@@ -234,9 +216,8 @@ pub(super) fn table(interval: &Interval) -> String {
             (c::PORT_SEND_QUEUE, 1.0, ""),
             (c::PORT_DROPS, 1.0, ""),
         ],
-    );
-    text += &section(
-        rates,
+    ),
+    (
         &["probe", "lost", "p50", "p99", "jitter"],
         &[
             (c::PROBE_LOSS, 100.0, "%"),
@@ -244,15 +225,45 @@ pub(super) fn table(interval: &Interval) -> String {
             (c::PROBE_P99, 1e3, " ms"),
             (c::PROBE_JITTER, 1e3, " ms"),
         ],
+    ),
+];
+
+/// The live table.
+pub(super) fn table(interval: &Interval) -> String {
+    let rates = &interval.rates;
+    let mut text = format!(
+        "{:.0} s, rates over {:.1} s\n\n",
+        interval.at_seconds, rates.seconds
     );
+    for (header, columns) in DEVICES {
+        text += &section(rates, header, columns);
+    }
+    text += &hosts(rates);
+    for (header, columns) in OURS {
+        text += &section(rates, header, columns);
+    }
+    text += &remarks(interval);
+    for gap in &interval.gaps {
+        writeln!(text, "not measured: {}: {}", gap.what, gap.reason).ok();
+    }
+    text
+}
+
+/// Alarms, and what came and went.
+fn remarks(interval: &Interval) -> String {
+    let mut text = String::new();
     for alarm in &interval.alarms {
         writeln!(text, "ALARM {alarm}").ok();
     }
-    for (what, names) in changes(rates) {
-        writeln!(text, "{what}: {}", names.join(", ")).ok();
-    }
-    for gap in &interval.gaps {
-        writeln!(text, "not measured: {}: {}", gap.what, gap.reason).ok();
+    let rates = &interval.rates;
+    for (what, names) in [
+        ("appeared", &rates.appeared),
+        ("vanished", &rates.vanished),
+        ("began again", &rates.began_again),
+    ] {
+        if !names.is_empty() {
+            writeln!(text, "{what}: {}", names.join(", ")).ok();
+        }
     }
     text
 }

@@ -2,101 +2,88 @@
 
 use crate::facts::Facts;
 use crate::profile::Profile;
-use crate::profile::firewall::{PortRule, Protocol};
+use crate::profile::firewall::{PortRule, Ports, Protocol};
 use crate::rules::catalogue;
 
 /// Rules for the provider's filter, the first that fits counts.
 pub(super) fn lines(facts: &Facts, profile: &Profile) -> Vec<String> {
     let firewall = &profile.firewall;
+    let to = addresses(facts);
+    let rule = |action: &str, what: &str, why: &str| format!("{action} {what} # {why}");
+    let mut lines = Vec::new();
+    let udp = ports(profile, Protocol::Udp, false);
+    let reflectors = list(
+        profile
+            .ddos_protect
+            .reflector_ports
+            .iter()
+            .map(u16::to_string),
+    );
+    if !udp.is_empty() && !reflectors.is_empty() {
+        let what = format!("udp from any source-port {reflectors} to {to} port {udp}");
+        lines.push(rule(
+            "deny",
+            &what,
+            "answers of misused services, which no player sends",
+        ));
+    }
+    if !udp.is_empty() {
+        let what = format!("udp fragments to {to}");
+        lines.push(rule("deny", &what, "games send less than 1,400 bytes"));
+    }
+    let trusted = match list(firewall.trusted.iter().map(ToString::to_string)) {
+        none if none.is_empty() => "YOUR-NETWORKS".to_owned(),
+        trusted => trusted,
+    };
+    for (is_private, from, why) in [
+        (false, "any", "play"),
+        (true, trusted.as_str(), "administration"),
+    ] {
+        for protocol in [Protocol::Udp, Protocol::Tcp] {
+            let ports = ports(profile, protocol, is_private);
+            if !ports.is_empty() {
+                let what = format!("{} from {from} to {to} port {ports}", protocol.name());
+                lines.push(rule("permit", &what, why));
+            }
+        }
+    }
+    let what = format!("icmp unreachable,time-exceeded,echo and icmpv6 1,2,3,4,128 to {to}");
+    lines.push(rule("permit", &what, "without these, large packets vanish"));
+    let what = format!("tcp established, and udp from your resolvers and time servers, to {to}");
+    lines.push(rule("permit", &what, "answers to what this host asks"));
+    let what = format!("any to {to}");
+    lines.push(rule(
+        "deny",
+        &what,
+        "everything else ends before your uplink",
+    ));
+    lines
+}
+
+/// The ports of one protocol that the profile names, for everybody or for trusted sources alone.
+fn ports(profile: &Profile, protocol: Protocol, is_private: bool) -> String {
+    let firewall = &profile.firewall;
     let games = firewall
         .games
         .iter()
         .filter_map(|name| catalogue::game(name));
-    let rules: Vec<&PortRule> = games
-        .flat_map(|game| game.ports)
-        .chain(&firewall.ports)
-        .collect();
-    let ports = |protocol: Protocol, is_private: bool| {
-        let fits =
-            |rule: &&&PortRule| rule.protocol == protocol && rule.role.is_private() == is_private;
-        let mut ports: Vec<String> = rules
-            .iter()
-            .filter(fits)
-            .map(|rule| rule.ports.to_string())
-            .collect();
-        if protocol == Protocol::Tcp && is_private {
-            ports.extend(firewall.admin_ports.iter().map(u16::to_string));
-        }
-        ports.sort();
-        ports.dedup();
-        ports.join(",")
-    };
-    let to = addresses(facts);
-    let mut lines = Vec::new();
-    let mut put = |action: &str, what: String, why: &str| {
-        lines.push(format!("{action} {what} # {why}"));
-    };
-    let udp = ports(Protocol::Udp, false);
-    if !udp.is_empty() {
-        let reflectors: Vec<String> = profile
-            .ddos_protect
-            .reflector_ports
-            .iter()
-            .map(u16::to_string)
-            .collect();
-        if !reflectors.is_empty() {
-            put(
-                "deny",
-                format!(
-                    "udp from any source-port {} to {to} port {udp}",
-                    reflectors.join(",")
-                ),
-                "answers of misused services, which no player sends",
-            );
-        }
-        put(
-            "deny",
-            format!("udp fragments to {to}"),
-            "games send less than 1,400 bytes",
-        );
-        put("permit", format!("udp from any to {to} port {udp}"), "play");
+    let rules = games.flat_map(|game| game.ports).chain(&firewall.ports);
+    let fits = |rule: &&PortRule| rule.protocol == protocol && rule.role.is_private() == is_private;
+    let mut ports: Vec<_> = rules.filter(fits).map(|rule| rule.ports).collect();
+    if protocol == Protocol::Tcp && is_private {
+        let own = firewall.admin_ports.iter();
+        ports.extend(own.map(|port| Ports {
+            first: *port,
+            last: *port,
+        }));
     }
-    let tcp = ports(Protocol::Tcp, false);
-    if !tcp.is_empty() {
-        put("permit", format!("tcp from any to {to} port {tcp}"), "play");
-    }
-    let private = [(Protocol::Tcp, "tcp"), (Protocol::Udp, "udp")];
-    for (protocol, name) in private {
-        let ports = ports(protocol, true);
-        let trusted: Vec<String> = firewall.trusted.iter().map(ToString::to_string).collect();
-        let from = match trusted.is_empty() {
-            true => "YOUR-NETWORKS".to_owned(),
-            false => trusted.join(","),
-        };
-        if !ports.is_empty() {
-            put(
-                "permit",
-                format!("{name} from {from} to {to} port {ports}"),
-                "administration",
-            );
-        }
-    }
-    put(
-        "permit",
-        format!("icmp unreachable,time-exceeded,echo and icmpv6 1,2,3,4,128 to {to}"),
-        "without these, large packets vanish",
-    );
-    put(
-        "permit",
-        format!("tcp established, and udp from your resolvers and time servers, to {to}"),
-        "answers to what this host asks",
-    );
-    put(
-        "deny",
-        format!("any to {to}"),
-        "everything else ends before your uplink",
-    );
-    lines
+    ports.sort_unstable();
+    ports.dedup();
+    list(ports.iter().map(ToString::to_string))
+}
+
+fn list(words: impl Iterator<Item = String>) -> String {
+    words.collect::<Vec<_>>().join(",")
 }
 
 /// The addresses that players reach; a word where none is known.

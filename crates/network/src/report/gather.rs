@@ -41,12 +41,12 @@ pub struct Observed {
 
 /// Looks at `host` for `time`. What cannot be read is a gap.
 #[must_use]
-pub fn observe(host: Arc<Host>, facts: &Facts, watch: Watch, time: Duration) -> Observed {
+pub fn observe(host: &Arc<Host>, facts: &Facts, watch: Watch, time: Duration) -> Observed {
     let mut observed = Observed {
-        host_name: line(&host, "/proc/sys/kernel/hostname"),
-        steered: steered(&host, facts),
-        busiest: busiest(&host, facts),
-        has_irqbalance: runs(&host, "irqbalance"),
+        host_name: line(host, "/proc/sys/kernel/hostname"),
+        steered: steered(host, facts),
+        busiest: busiest(host, facts),
+        has_irqbalance: runs(host, "irqbalance"),
         ..Observed::default()
     };
     for path in ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"] {
@@ -62,13 +62,13 @@ pub fn observe(host: Arc<Host>, facts: &Facts, watch: Watch, time: Duration) -> 
                 .push(Skip::new("rules of the older iptables", error.to_string())),
         }
     }
-    match ruleset(&host) {
+    match ruleset(host) {
         Ok(ruleset) => observed.ruleset = Some(ruleset),
         Err(error) => observed
             .gaps
             .push(Skip::new("rules of nftables", error.to_string())),
     }
-    let mut sampler = Sampler::new(Arc::clone(&host), watch);
+    let mut sampler = Sampler::new(Arc::clone(host), watch);
     let before = sampler.sample();
     host.pause(time);
     observed.totals = sampler.sample();

@@ -107,7 +107,7 @@ fn look(root: &Path, facts: &Facts) -> Observed {
         table: "inet stadion".into(),
     };
     observe(
-        Arc::new(Host::below(root)),
+        &Arc::new(Host::below(root)),
         facts,
         watch,
         Duration::from_millis(10),
@@ -138,12 +138,8 @@ fn ids(report: &Report) -> Vec<&str> {
         .collect()
 }
 
-#[test]
-fn a_bad_host_has_every_finding_with_a_command_that_mends_it() {
-    let root = TempDir::new().unwrap();
-    let facts = bad_host(root.path());
-    let observed = look(root.path(), &facts);
-    let profile = Profile::default();
+/// Plans with everything in them that a report tells.
+fn plans() -> [Planned; 4] {
     let mut drifted = plan(1);
     drifted.drift.push(Drift {
         subject: Subject::Sysctl("net/core/rmem_max".into()),
@@ -155,7 +151,7 @@ fn a_bad_host_has_every_finding_with_a_command_that_mends_it() {
         remaining_ms: 30_000,
     });
     let refused = Error::Refused("the rate of the uplink is not known".into());
-    let plans = [
+    [
         Planned {
             verb: "optimize",
             plan: Ok(drifted),
@@ -172,8 +168,19 @@ fn a_bad_host_has_every_finding_with_a_command_that_mends_it() {
             verb: "traffic-shape",
             plan: Err(refused),
         },
-    ];
-    let report = Report::new(&observed, &facts, &plans, &profile);
+    ]
+}
+
+fn bad_report() -> Report {
+    let root = TempDir::new().unwrap();
+    let facts = bad_host(root.path());
+    let observed = look(root.path(), &facts);
+    Report::new(&observed, &facts, &plans(), &Profile::default())
+}
+
+#[test]
+fn a_bad_host_has_every_finding_once_and_the_worst_first() {
+    let report = bad_report();
     let found = ids(&report);
     for id in [
         "optimize-pending",
@@ -211,6 +218,11 @@ fn a_bad_host_has_every_finding_with_a_command_that_mends_it() {
         "{:?}",
         report.gaps
     );
+}
+
+#[test]
+fn what_must_be_mended_has_commands_for_it() {
+    let report = bad_report();
     for finding in &report.findings {
         let is_to_mend = finding.severity > Severity::Info;
         assert!(!is_to_mend || finding.mend.is_some(), "{finding:?}");
@@ -231,23 +243,21 @@ fn a_bad_host_has_every_finding_with_a_command_that_mends_it() {
             assert!(known.contains(&program), "{command}");
         }
     }
-    let protect = report
-        .findings
-        .iter()
-        .find(|finding| finding.id == "ddos-protect-pending")
-        .unwrap();
-    assert!(protect.detail.contains("and 12 more"), "{}", protect.detail);
-    let ours = report
-        .findings
-        .iter()
-        .find(|finding| finding.id == "foreign-drop-policy")
-        .unwrap();
-    assert!(
-        !ours.detail.contains("stadion"),
-        "our own table is not foreign: {}",
-        ours.detail
-    );
+}
 
+#[test]
+fn a_report_names_some_and_counts_the_rest_for_people_and_for_machines() {
+    let report = bad_report();
+    let detail = |id: &str| {
+        let finding = report.findings.iter().find(|finding| finding.id == id);
+        finding.unwrap().detail.as_str()
+    };
+    assert!(detail("ddos-protect-pending").contains("and 12 more"));
+    let foreign = detail("foreign-drop-policy");
+    assert!(
+        !foreign.contains("stadion"),
+        "our own table is not foreign: {foreign}"
+    );
     let markdown = report.markdown();
     for text in [
         "# Network report of edge-7.example.net",
@@ -340,7 +350,7 @@ fn the_provider_is_asked_for_what_the_profile_opens_and_no_more() {
     assert!(lines.last().unwrap().starts_with("deny any to THIS-HOST"));
     let guide = acl::lines(&Facts::default(), &Profile::builtin(Base::Guide)).join("\n");
     assert!(
-        guide.contains("permit tcp from any to THIS-HOST port 2456-2458,25565,27015"),
+        guide.contains("permit tcp from any to THIS-HOST port 2456-2458,7000-8000,25565,27015"),
         "{guide}"
     );
 }
