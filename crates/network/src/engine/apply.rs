@@ -293,7 +293,7 @@ impl Engine<'_> {
         baseline.netns = self.netns_number();
         baseline.merge(&transaction.entries);
         baseline.add_verbs(&transaction.verbs);
-        let (wishes, skips) = persist::wishes(self.host, &baseline);
+        let (wishes, mut skips) = persist::wishes(self.host, &baseline);
         for wish in &wishes {
             let state = actuate::read(self.host, &wish.subject)?;
             let program = state.clone();
@@ -307,7 +307,10 @@ impl Engine<'_> {
         self.dir.save_baseline(&baseline)?;
         for wish in &wishes {
             self.step();
-            actuate::write(self.host, &wish.subject, wish.want.as_deref())?;
+            // It is confirmed all the same; what is missing after the next boot is said.
+            if let Err(error) = actuate::write(self.host, &wish.subject, wish.want.as_deref()) {
+                skips.push(Skip::new(wish.subject.to_string(), error.to_string()));
+            }
         }
         self.step();
         self.dir.remove_transaction()?;
