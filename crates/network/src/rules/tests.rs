@@ -309,7 +309,7 @@ fn numbers_that_defeat_the_defence_are_refused() {
             p.ddos_protect.connections_per_source = 0;
         }),
         ("open_interfaces", |p| {
-            p.firewall.open_interfaces = vec!["eth0\" accept; #".into()]
+            p.firewall.open_interfaces = vec!["eth0\" accept; #".into()];
         }),
         ("echo_per_second", |p| p.firewall.echo_per_second = 0),
     ];

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use stadion_netlab::{Echo, PlaySpec, Wire, play};
+use stadion_netlab::{Acceptor, Echo, PlaySpec, Wire, connects, play};
 use stadion_network::rules::{self, Parts, kept};
 
-use crate::scene::{BOTH, BUFFER, GAME, able, apply, elements, facts, profile};
+use crate::scene::{BOTH, BUFFER, GAME, PATIENCE, STREAM, able, apply, elements, facts, profile};
 
 #[test]
 fn replacing_the_table_forgets_no_player_and_touches_no_other_table() {
@@ -81,4 +81,34 @@ fn what_nft_lists_loads_again_as_the_same() {
     );
     assert_eq!(Parts::of_table(&listed), BOTH);
     assert!(rules::digest(&listed).is_some());
+}
+
+#[test]
+fn a_table_that_has_learned_can_be_put_back_from_its_listing() {
+    let Some(_scene) = able() else { return };
+    let wire = Wire::new().unwrap();
+    let _echo = Echo::start(&wire.server, GAME, BUFFER).unwrap();
+    let _acceptor = Acceptor::start(&wire.server, STREAM).unwrap();
+    let space = &wire.server.space;
+    apply(space, &profile(&[]), &facts(&wire.server), BOTH);
+    for v6 in [false, true] {
+        let server = SocketAddr::new(wire.server.address(v6), GAME);
+        assert_eq!(
+            play(&wire.internet, PlaySpec::ticks_128(server, 1))
+                .unwrap()
+                .lost,
+            0
+        );
+        let server = SocketAddr::new(wire.server.address(v6), STREAM);
+        let tried = connects(&wire.internet, server, 3, PATIENCE).unwrap();
+        assert_eq!(tried.succeeded(), 3);
+    }
+    let listed = space.tool("nft", "-s list table inet stadion").unwrap();
+    for set in ["known4", "known6", "flow4", "flow6", "source4", "connect6"] {
+        assert!(elements(space, set) > 0, "{set}");
+    }
+    space.nft(&rules::replace(&listed)).unwrap();
+    for set in ["known4", "known6"] {
+        assert_eq!(elements(space, set), 1, "{set}");
+    }
 }
