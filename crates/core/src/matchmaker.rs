@@ -15,6 +15,7 @@ mod index;
 mod judged;
 mod near;
 mod offer;
+mod proposal;
 mod roles;
 mod seats;
 mod shelf;

@@ -1,6 +1,6 @@
 //! What can go wrong.
 
-use stadion_core::id::TicketId;
+use stadion_core::id::{MatchId, TicketId};
 
 /// Why a simulation came to nothing. Trying again without a change is no use.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,12 @@ pub enum SimError {
     NoServer {
         /// The region.
         region: String,
+    },
+    /// The planner's fault.
+    #[error("the planner filled a seat of {game} that is not free")]
+    NoSeat {
+        /// The match.
+        game: MatchId,
     },
     /// A file could not be read or written.
     #[error(transparent)]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 pub(crate) mod sample;
+pub(crate) mod seats;
 #[cfg(test)]
 mod tests;
 mod win;
@@ -94,6 +95,42 @@ pub struct MatchFigures {
     pub oldest_waiting_ms: u64,
     /// Calls of the planner.
     pub plans: u64,
+    /// Seats of live matches that were offered, and how they were filled.
+    #[serde(default)]
+    pub backfill: BackfillFigures,
+    /// Ready checks.
+    #[serde(default)]
+    pub ready_checks: ReadyCheckFigures,
+}
+
+/// Free seats of live matches. All 0 where no game mode has backfill.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BackfillFigures {
+    /// Players who left a match before its end.
+    pub dropouts: u64,
+    /// Seats that were offered.
+    pub offered: u64,
+    /// Of them, filled.
+    pub filled: u64,
+    /// The same in per cent.
+    pub filled_percent: f64,
+    /// How long the filled seats were free, milliseconds.
+    pub free_ms: Percentiles,
+    /// Waits of those who filled them, milliseconds.
+    pub wait_ms: Percentiles,
+    /// Skill spread of the matches with them, points; one value for each fill.
+    pub spread: Percentiles,
+}
+
+/// Ready checks. All 0 where no game mode has any.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReadyCheckFigures {
+    /// Ready checks that ended.
+    pub checks: u64,
+    /// Of them, those in which somebody did not say yes.
+    pub failed: u64,
+    /// The same in per cent.
+    pub failed_percent: f64,
 }
 
 /// A part of the players.

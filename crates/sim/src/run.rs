@@ -19,6 +19,9 @@ use crate::planner::{MakePlanner, Planner};
 use crate::population::{Arrival, Population};
 use crate::world::World;
 
+use self::live::Game;
+
+mod live;
 #[cfg(test)]
 mod tests;
 
@@ -84,7 +87,13 @@ pub fn run_watched(
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
     /// A match is over, and its server is free.
-    MatchEnd { region: usize },
+    MatchEnd { region: usize, game: u64 },
+    /// A match wants nobody any more.
+    Close { game: u64 },
+    /// A player leaves a match.
+    DropOut { game: u64, place: usize },
+    /// A ready check is over.
+    Checked { placement: u64 },
     /// A placement is over.
     Placed { placement: u64 },
     /// A ticket's players lose patience.
@@ -109,6 +118,9 @@ struct Placing {
     tickets: Vec<Arrival>,
     plan: MatchPlan,
     region: usize,
+    planned_at: Timestamp,
+    /// By ticket, whether all of its players have said yes, while that matters.
+    accepted: Vec<bool>,
     fails: bool,
 }
 
@@ -125,6 +137,8 @@ struct Running<'a> {
     searching: HashMap<TicketId, Arrival>,
     placing: HashMap<u64, Placing>,
     placements: u64,
+    /// Matches in which something may happen yet, by their placement.
+    games: HashMap<u64, Game>,
     names: Vec<Region>,
     free: Vec<u32>,
     collector: Collector<'a>,
@@ -152,6 +166,7 @@ impl<'a> Running<'a> {
             searching: HashMap::new(),
             placing: HashMap::new(),
             placements: 0,
+            games: HashMap::new(),
             free: vec![world.servers.per_region.unwrap_or(UNLIMITED); names.len()],
             names,
             collector: Collector::new(world),
@@ -176,7 +191,13 @@ impl<'a> Running<'a> {
 
     fn handle(&mut self, event: Event) -> Result<(), SimError> {
         match event {
-            Event::MatchEnd { region } => self.free_server(region),
+            Event::MatchEnd { region, game } => {
+                self.close(game, true);
+                self.free_server(region);
+            }
+            Event::Close { game } => self.close(game, false),
+            Event::DropOut { game, place } => self.drop_out(game, place),
+            Event::Checked { placement } => self.checked(placement),
             Event::Placed { placement } => self.placed(placement),
             Event::Leave { ticket } => self.leave(ticket),
             Event::HardStop { ticket } => self.hard_stop(ticket),
@@ -307,6 +328,9 @@ impl<'a> Running<'a> {
         let plan = lane.planner.plan(&supply, budget, self.now);
         self.collector.planned();
         let next_at = plan.next_at;
+        for fill in &plan.fills {
+            self.fill(fill)?;
+        }
         for planned in plan.matches {
             self.place(planned)?;
         }
@@ -334,25 +358,40 @@ impl<'a> Running<'a> {
             self.forget(&arrival);
             tickets.push(arrival);
         }
-        self.free[region] -= 1;
-        let (from, to) = self.world.placement.delay_ms;
-        let delay_ms = self.chance.random_range(from..=to);
-        let fails = self.chance.random::<f64>() < self.world.placement.failure;
+        let mode = tickets.first().map_or(0, |arrival| arrival.mode);
         self.placements += 1;
         let placement = self.placements;
         let placing = Placing {
             tickets,
             plan,
             region,
-            fails,
+            planned_at: self.now,
+            accepted: Vec::new(),
+            fails: false,
         };
         self.placing.insert(placement, placing);
+        match self.world.modes[mode].mode.rules.acceptance {
+            Some(rule) => self.ask(placement, rule),
+            None => self.take_server(placement),
+        }
+        Ok(())
+    }
+
+    /// Looks for the server of a match.
+    fn take_server(&mut self, placement: u64) {
+        let (from, to) = self.world.placement.delay_ms;
+        let delay_ms = self.chance.random_range(from..=to);
+        let fails = self.chance.random::<f64>() < self.world.placement.failure;
+        let Some(placing) = self.placing.get_mut(&placement) else {
+            return;
+        };
+        placing.fails = fails;
+        self.free[placing.region] -= 1;
         if delay_ms == 0 {
             self.placed(placement);
         } else {
             self.schedule(self.now.0 + delay_ms, Event::Placed { placement });
         }
-        Ok(())
     }
 
     fn placed(&mut self, placement: u64) {
@@ -362,20 +401,15 @@ impl<'a> Running<'a> {
         if placing.fails {
             self.collector.placement_failed();
             self.free_server(placing.region);
-            for mut arrival in placing.tickets {
-                if arrival.leaves_at.is_some_and(|at| at <= self.now.0) {
-                    self.collector.ended(&arrival, Fate::Left, self.now.0);
-                    continue;
-                }
-                Arc::make_mut(&mut arrival.ticket).requeues += 1;
-                self.search(arrival);
-            }
+            self.go_back(placing.tickets);
             return;
         }
         let (from, to) = self.world.servers.match_ms;
         let match_ms = self.chance.random_range(from..=to);
         let region = placing.region;
-        self.schedule(self.now.0 + match_ms, Event::MatchEnd { region });
+        let ends_at = self.now.0 + match_ms;
+        let game = placement;
+        self.schedule(ends_at, Event::MatchEnd { region, game });
         let formed = Formed {
             plan: &placing.plan,
             region,
@@ -383,6 +417,19 @@ impl<'a> Running<'a> {
             placed_at: self.now.0,
         };
         self.collector.formed(&formed);
+        self.go_live(placement, &placing, ends_at);
+    }
+
+    /// Tickets of a match that came to nothing search again with the age they had.
+    fn go_back(&mut self, tickets: Vec<Arrival>) {
+        for mut arrival in tickets {
+            if arrival.leaves_at.is_some_and(|at| at <= self.now.0) {
+                self.collector.ended(&arrival, Fate::Left, self.now.0);
+                continue;
+            }
+            Arc::make_mut(&mut arrival.ticket).requeues += 1;
+            self.search(arrival);
+        }
     }
 
     fn free_server(&mut self, region: usize) {

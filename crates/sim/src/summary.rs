@@ -1,6 +1,6 @@
 //! The figures of a run in the order in which people ask for them, for the table of the command and that of the page.
 
-use crate::measures::{Figures, Measures, Percentiles};
+use crate::measures::{BackfillFigures, Figures, Measures, Percentiles, ReadyCheckFigures};
 use crate::number::{float, percent};
 
 /// Differences below this share of the larger value are no difference: another seed changes as much.
@@ -91,12 +91,14 @@ type Line = (&'static str, &'static str, Unit, Better, Value);
 /// The summary of one run or several.
 #[must_use]
 pub fn rows(runs: &[&Measures]) -> Vec<Row> {
-    let parts: [(&'static str, &[Line]); 5] = [
+    let parts: [(&'static str, &[Line]); 7] = [
         ("Players", PLAYERS),
         ("Waiting", WAITING),
         ("Fairness", FAIRNESS),
         ("Latency", LATENCY),
         ("Matches and servers", MATCHES),
+        ("Backfill", BACKFILL),
+        ("Ready checks", READY_CHECKS),
     ];
     let lines = parts
         .iter()
@@ -109,6 +111,11 @@ pub fn rows(runs: &[&Measures]) -> Vec<Row> {
             unit: *unit,
             better: *better,
             values: runs.iter().map(|measures| value(measures)).collect(),
+        })
+        // What no run has is no news.
+        .filter(|row| {
+            let optional = ["Backfill", "Ready checks"].contains(&row.part);
+            !optional || row.values.iter().any(Option::is_some)
         })
         .collect()
 }
@@ -299,6 +306,83 @@ const MATCHES: &[Line] = &[
         |m| Some(float(m.matches.placements_failed)),
     ),
 ];
+
+const BACKFILL: &[Line] = &[
+    (
+        "left a match early",
+        "Players who left their match before its end.",
+        Unit::Count,
+        Better::Neither,
+        |m| seats(m, |b| float(b.dropouts)),
+    ),
+    (
+        "seats offered",
+        "Free seats of live matches that game servers would have filled.",
+        Unit::Count,
+        Better::Neither,
+        |m| seats(m, |b| float(b.offered)),
+    ),
+    (
+        "seats filled",
+        "Of those seats.",
+        Unit::Percent,
+        Better::Higher,
+        |m| seats(m, |b| b.filled_percent),
+    ),
+    (
+        "seat free p50",
+        "Half of the filled seats were free no longer than this.",
+        Unit::Wait,
+        Better::Lower,
+        |m| some(m.matches.backfill.free_ms, |p| p.p50),
+    ),
+    (
+        "seat free p95",
+        "95 of 100 filled seats were free no longer than this.",
+        Unit::Wait,
+        Better::Lower,
+        |m| some(m.matches.backfill.free_ms, |p| p.p95),
+    ),
+    (
+        "wait for a free seat p50",
+        "Half of the players who filled a seat had waited no longer than this.",
+        Unit::Wait,
+        Better::Lower,
+        |m| some(m.matches.backfill.wait_ms, |p| p.p50),
+    ),
+    (
+        "spread with newcomers p50",
+        "Skill spread of half of the filled matches, those included who are still there, is at most this.",
+        Unit::Points,
+        Better::Lower,
+        |m| some(m.matches.backfill.spread, |p| p.p50),
+    ),
+];
+
+const READY_CHECKS: &[Line] = &[
+    (
+        "ready checks",
+        "Matches whose players were asked.",
+        Unit::Count,
+        Better::Neither,
+        |m| checks(m, |c| float(c.checks)),
+    ),
+    (
+        "ready checks failed",
+        "Somebody did not say yes in time; those who did went back with their age.",
+        Unit::Percent,
+        Better::Lower,
+        |m| checks(m, |c| c.failed_percent),
+    ),
+];
+
+fn seats(m: &Measures, value: impl Fn(&BackfillFigures) -> f64) -> Option<f64> {
+    (m.matches.backfill.offered > 0).then(|| value(&m.matches.backfill))
+}
+
+fn checks(m: &Measures, value: impl Fn(&ReadyCheckFigures) -> f64) -> Option<f64> {
+    (m.matches.ready_checks.checks > 0).then(|| value(&m.matches.ready_checks))
+}
 
 fn some(values: Percentiles, value: impl Fn(Percentiles) -> f64) -> Option<f64> {
     (values.count > 0).then(|| value(values))

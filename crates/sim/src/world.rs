@@ -61,6 +61,10 @@ pub struct World {
     pub placement: Placement,
     /// The servers.
     pub servers: Servers,
+    /// Who leaves a match before its end; what becomes of the seats is for the game mode's backfill.
+    pub dropouts: Dropouts,
+    /// How players answer, in game modes with a ready check.
+    pub ready_check: ReadyCheck,
     /// Recorded tickets, in place of drawn ones.
     #[serde(skip)]
     pub recorded: Option<Vec<Recorded>>,
@@ -225,6 +229,27 @@ pub struct Servers {
     pub match_ms: (u64, u64),
 }
 
+/// Players who leave a match before its end. A game server offers their seats at once, and those that were free from the
+/// beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dropouts {
+    /// How often a player leaves early, 0 to 1; at a moment evenly spread over the match.
+    pub share: f64,
+    /// So long before the end of a match its server wants nobody any more, milliseconds.
+    pub closed_before_end_ms: u64,
+}
+
+/// How players answer ready checks. Whoever does not say yes does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadyCheck {
+    /// How often a player says yes, 0 to 1.
+    pub yes: f64,
+    /// After what time, from and to, milliseconds; uniform.
+    pub answer_ms: (u64, u64),
+}
+
 /// A recorded ticket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -326,6 +351,12 @@ impl World {
         within("placement.failure", failure, "0 to 1")?;
         let (delay, played) = (self.placement.delay_ms, self.servers.match_ms);
         within("placement.delay_ms", delay.0 <= delay.1, SPAN)?;
+        let share = (0.0..=1.0).contains(&self.dropouts.share);
+        within("dropouts.share", share, "0 to 1")?;
+        let yes = (0.0..=1.0).contains(&self.ready_check.yes);
+        within("ready_check.yes", yes, "0 to 1")?;
+        let answer = self.ready_check.answer_ms;
+        within("ready_check.answer_ms", answer.0 <= answer.1, SPAN)?;
         within("servers.match_ms", played.0 <= played.1, SPAN)
     }
 

@@ -5,6 +5,7 @@ use stadion_core::matches::MatchPlan;
 use stadion_core::mode::GameMode;
 use stadion_core::ticket::Ticket;
 
+use super::seats::Tally;
 use super::{Distribution, Figures, Group, MatchFigures, Measures, Percentiles, SLICES, Slice};
 use crate::measures::win::win_chance;
 use crate::number::{float, index, len, percent, short};
@@ -59,12 +60,13 @@ pub(crate) struct Collector<'a> {
     samples: Vec<Sample>,
     played: Vec<Played>,
     slices: Vec<Slice>,
-    waiting: u64,
+    pub(super) waiting: u64,
     players: u64,
     servers: u64,
     servers_peak: u64,
     failed: u64,
     plans: u64,
+    pub(super) tally: Tally,
     /// Slice in which the last change was.
     slice: usize,
 }
@@ -85,6 +87,7 @@ impl<'a> Collector<'a> {
             servers_peak: 0,
             failed: 0,
             plans: 0,
+            tally: Tally::default(),
             slice: 0,
             world,
         }
@@ -96,7 +99,7 @@ impl<'a> Collector<'a> {
     }
 
     /// The slice of now; those that are over get what was true at their end.
-    fn slice(&mut self, now_ms: u64) -> &mut Slice {
+    pub(super) fn slice(&mut self, now_ms: u64) -> &mut Slice {
         let number = (now_ms * SLICES / self.world.duration_ms).min(SLICES - 1);
         let number = usize::try_from(number).unwrap_or(0);
         while self.slice < number {
@@ -173,7 +176,8 @@ impl<'a> Collector<'a> {
         let accepted = |region: usize| {
             let all = |arrival: &Arrival| {
                 let ticket = &arrival.ticket;
-                (0..ticket.size()).all(|at| self.acceptable(mode, ticket, at, region, formed))
+                (0..ticket.size())
+                    .all(|at| self.acceptable(mode, ticket, at, region, formed.placed_at))
             };
             formed.tickets.iter().all(all)
         };
@@ -187,23 +191,35 @@ impl<'a> Collector<'a> {
             common: (0..regions.len()).any(accepted),
         });
         for arrival in formed.tickets {
-            let ticket = &arrival.ticket;
-            for (at, player) in ticket.players.iter().enumerate() {
-                let latency = player.latencies_ms.get(&regions[formed.region].region);
-                let sample = Sample {
-                    at_ms: ticket.created_at.0,
-                    wait_ms: short(float(formed.placed_at - ticket.created_at.0)),
-                    skill: short(player.skill),
-                    latency_ms: latency.map_or(f32::NAN, |ms| short(f64::from(*ms))),
-                    spread: short(spread),
-                    win_chance: short(chance),
-                    mode: narrow(arrival.mode),
-                    home: narrow(arrival.home),
-                    fate: Fate::Matched,
-                    acceptable: self.acceptable(mode, ticket, at, formed.region, formed),
-                };
-                self.samples.push(sample);
-            }
+            self.sample(arrival, formed.region, formed.placed_at, (spread, chance));
+        }
+    }
+
+    /// The players of a ticket have their seats.
+    pub(super) fn sample(
+        &mut self,
+        arrival: &Arrival,
+        region: usize,
+        placed_at: u64,
+        (spread, chance): (f64, f64),
+    ) {
+        let mode = &self.world.modes[arrival.mode].mode;
+        let ticket = &arrival.ticket;
+        for (at, player) in ticket.players.iter().enumerate() {
+            let latency = player.latencies_ms.get(&self.world.regions[region].region);
+            let sample = Sample {
+                at_ms: ticket.created_at.0,
+                wait_ms: short(float(placed_at - ticket.created_at.0)),
+                skill: short(player.skill),
+                latency_ms: latency.map_or(f32::NAN, |ms| short(f64::from(*ms))),
+                spread: short(spread),
+                win_chance: short(chance),
+                mode: narrow(arrival.mode),
+                home: narrow(arrival.home),
+                fate: Fate::Matched,
+                acceptable: self.acceptable(mode, ticket, at, region, placed_at),
+            };
+            self.samples.push(sample);
         }
     }
 
@@ -214,11 +230,11 @@ impl<'a> Collector<'a> {
         ticket: &Ticket,
         at: usize,
         region: usize,
-        formed: &Formed<'_>,
+        placed_at: u64,
     ) -> bool {
         let region = &self.world.regions[region].region;
         let preferred = ticket.region_preference.contains(region);
-        let waited_ms = formed.placed_at - ticket.created_at.0;
+        let waited_ms = placed_at - ticket.created_at.0;
         let steps = mode.rules.latency.iter();
         let reached = steps.filter(|step| step.after_ms <= waited_ms);
         let limit_ms = reached
@@ -310,6 +326,8 @@ impl<'a> Collector<'a> {
             servers_peak: self.servers_peak,
             oldest_waiting_ms: crate::number::whole(oldest),
             plans: self.plans,
+            backfill: self.tally.backfill(),
+            ready_checks: self.tally.ready_checks(),
         }
     }
 

@@ -4,6 +4,8 @@ mod rules;
 
 pub(super) use rules::rules;
 
+use stadion_core::rules::Backfill;
+
 use super::{count, duration, escape, trimmed};
 use crate::measures::{Group, Measures};
 use crate::number::{float, len};
@@ -372,12 +374,6 @@ fn servers(world: &World) -> Vec<(&'static str, String)> {
         }
         Distance::Map { ms_per_1000_km } => format!("{} ms for 1,000 km", trimmed(ms_per_1000_km)),
     };
-    let from_to = |(from, to): (u64, u64)| {
-        if from == to {
-            return duration(from);
-        }
-        format!("{} to {}", duration(from), duration(to))
-    };
     let many = match world.servers.per_region {
         Some(servers) => format!("{} in each region", count(servers.into())),
         None => "as many as are wanted".into(),
@@ -406,9 +402,46 @@ fn servers(world: &World) -> Vec<(&'static str, String)> {
             from_to(world.servers.match_ms)
         ),
     ));
+    lines.extend(after_the_plan(world));
     if float(u64::from(world.servers.per_region.unwrap_or(0))) > 0.0 {
         let all = u64::from(world.servers.per_region.unwrap_or(0)) * world.regions.len() as u64;
         lines.push(("In all", format!("{} game servers", count(all))));
+    }
+    lines
+}
+
+fn from_to((from, to): (u64, u64)) -> String {
+    if from == to {
+        return duration(from);
+    }
+    format!("{} to {}", duration(from), duration(to))
+}
+
+/// What players do once they have a match.
+fn after_the_plan(world: &World) -> Vec<(&'static str, String)> {
+    let mut lines = Vec::new();
+    let share = |mode: &crate::world::ModeShare| mode.mode.rules.backfill != Backfill::Off;
+    if world.modes.iter().any(share) {
+        lines.push((
+            "Backfill",
+            format!(
+                "{} % of the players leave their match early; seats are offered until {} before its end",
+                trimmed(100.0 * world.dropouts.share),
+                duration(world.dropouts.closed_before_end_ms)
+            ),
+        ));
+    }
+    let mut modes = world.modes.iter();
+    if modes.any(|share| share.mode.rules.acceptance.is_some()) {
+        let check = &world.ready_check;
+        lines.push((
+            "Ready checks",
+            format!(
+                "{} % of the players say yes, after {}; the others do not answer",
+                trimmed(100.0 * check.yes),
+                from_to(check.answer_ms)
+            ),
+        ));
     }
     lines
 }

@@ -7,8 +7,8 @@ use stadion_core::mode::{GUIDE_REGIONS, GameMode, LATENCY_MAX_MS, SkillWindow, g
 use stadion_core::rules::{Rules, SizeStep};
 
 use super::{
-    Arrivals, DayCurve, Distance, Latency, ModeShare, Place, Placement, Servers, Skill, Spike,
-    Tick, World,
+    Arrivals, DayCurve, Distance, Dropouts, Latency, ModeShare, Place, Placement, ReadyCheck,
+    Servers, Skill, Spike, Tick, World,
 };
 
 /// Share of each party size from 1 to 5 players, per cent.
@@ -21,6 +21,16 @@ const HOMES: [(f64, f64, f64); 5] = [
     (12.0, 35.7, 139.7),
     (8.0, -33.9, 151.2),
 ];
+/// Nobody leaves early unless a world says so; a minute before the end nobody is wanted any more.
+const DROPOUTS: Dropouts = Dropouts {
+    share: 0.0,
+    closed_before_end_ms: 60_000,
+};
+/// 19 of 20 players say yes, within some seconds.
+const READY_CHECK: ReadyCheck = ReadyCheck {
+    yes: 0.95,
+    answer_ms: (1_000, 6_000),
+};
 /// Share of the tickets for each of the guide's game modes.
 const GUIDE_SHARES: [f64; 5] = [35.0, 25.0, 15.0, 15.0, 10.0];
 
@@ -138,6 +148,8 @@ fn guide() -> World {
             per_region: None,
             match_ms: (8 * 60_000, 12 * 60_000),
         },
+        dropouts: DROPOUTS,
+        ready_check: READY_CHECK,
         recorded: None,
     }
 }
@@ -220,6 +232,8 @@ fn reference(rate_per_second: f64, players_target: u32, players_min: u32) -> Wor
             per_region: None,
             match_ms: (600_000, 600_000),
         },
+        dropouts: DROPOUTS,
+        ready_check: READY_CHECK,
         recorded: None,
     }
 }

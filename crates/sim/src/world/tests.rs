@@ -16,7 +16,7 @@ fn presets_are_sound_and_survive_json() {
 #[test]
 fn a_world_that_cannot_be_is_refused_with_its_field() {
     type Change = fn(&mut World);
-    let wrong: [(&str, Change); 10] = [
+    let wrong: [(&str, Change); 13] = [
         ("duration_ms", |world| world.duration_ms = 0),
         ("warm_up_ms", |world| world.warm_up_ms = world.duration_ms),
         ("tick.interval_ms", |world| world.tick.interval_ms = 0),
@@ -33,6 +33,11 @@ fn a_world_that_cannot_be_is_refused_with_its_field() {
         ("parties", |world| world.parties = vec![-1.0, 2.0]),
         ("latency", |world| world.latency.line_ms = (9.0, 1.0)),
         ("placement.failure", |world| world.placement.failure = 1.5),
+        ("dropouts.share", |world| world.dropouts.share = -0.1),
+        ("ready_check.yes", |world| world.ready_check.yes = 1.1),
+        ("ready_check.answer_ms", |world| {
+            world.ready_check.answer_ms = (2, 1);
+        }),
     ];
     for (field, change) in wrong {
         let mut world = Preset::Guide.world();
