@@ -9,10 +9,12 @@ use std::time::Duration;
 use stadion_core::event::EventKind;
 use stadion_core::fleet::Fleet;
 use stadion_core::id::TicketId;
+use stadion_core::matches::Match;
 use stadion_core::matchmaker::{Budget, Hold};
 use stadion_core::mode::{GameMode, SkillWindow};
-use stadion_core::rules::{HardStop, HardStopAction};
-use stadion_core::state::{Filter, State};
+use stadion_core::rules::{Backfill, HardStop, HardStopAction};
+use stadion_core::session::EndReason;
+use stadion_core::state::{Fence, Filter, State};
 use stadion_core::ticket::Ticket;
 use stadion_core::time::Clock;
 use stadion_gateway::{OutlookError, Outlooks};
@@ -58,6 +60,18 @@ fn open() -> GameMode {
     }
 }
 
+/// Two against two, whose free seats are filled.
+fn brawl() -> GameMode {
+    let mut brawl = GameMode {
+        name: build::mode_name("brawl"),
+        players_target: 4,
+        players_min: 4,
+        ..open()
+    };
+    brawl.rules.backfill = Backfill::High;
+    brawl
+}
+
 /// Those of a scene; the duels of the second kind do not wait for ever.
 fn modes() -> Vec<GameMode> {
     let mut impatient = GameMode {
@@ -68,15 +82,18 @@ fn modes() -> Vec<GameMode> {
         after_ms: 500,
         then: HardStopAction::Mode(open().name),
     });
-    vec![duel(), impatient, open()]
+    vec![duel(), impatient, open(), brawl()]
 }
 
 struct Scene {
     state: Arc<EmbeddedState>,
     desk: Arc<Desk>,
     clock: Arc<dyn Clock>,
+    parts: Parts,
+    lease: watch::Receiver<Option<Fence>>,
     shutdown: CancellationToken,
     running: tokio::task::JoinHandle<()>,
+    _held: watch::Sender<Option<Fence>>,
     _dir: tempfile::TempDir,
 }
 
@@ -118,22 +135,33 @@ async fn scene(servers: u32, decisions: Option<Arc<DecisionLog>>) -> Scene {
     let fence = state.lease("test", 600_000, clock.now()).await.unwrap();
     let (held, lease) = watch::channel(fence);
     let shutdown = CancellationToken::new();
-    let stop = shutdown.clone();
-    let running = tokio::spawn(async move {
-        let runs = modes
-            .into_iter()
-            .map(|mode| matchmaking::run(parts.clone(), mode, lease.clone(), stop.clone()));
-        futures_util::future::join_all(runs).await;
-        drop(held);
-    });
+    let running = run(&parts, &lease, &shutdown);
     Scene {
         state,
         desk,
         clock,
+        parts,
+        lease,
         shutdown,
         running,
+        _held: held,
         _dir: dir,
     }
+}
+
+/// The matchmakers of all game modes.
+fn run(
+    parts: &Parts,
+    lease: &watch::Receiver<Option<Fence>>,
+    stop: &CancellationToken,
+) -> tokio::task::JoinHandle<()> {
+    let (parts, lease, stop) = (parts.clone(), lease.clone(), stop.clone());
+    tokio::spawn(async move {
+        let runs = modes()
+            .into_iter()
+            .map(|mode| matchmaking::run(parts.clone(), mode, lease.clone(), stop.clone()));
+        futures_util::future::join_all(runs).await;
+    })
 }
 
 impl Scene {
@@ -154,9 +182,20 @@ impl Scene {
         (ticket.state.as_str() == "completed").then_some(())
     }
 
-    async fn stop(self) {
+    /// Ends the matchmakers.
+    async fn pause(&mut self) {
         self.shutdown.cancel();
-        self.running.await.unwrap();
+        (&mut self.running).await.unwrap();
+    }
+
+    /// Begins anew with other matchmakers.
+    fn go_on(&mut self) {
+        self.shutdown = CancellationToken::new();
+        self.running = run(&self.parts, &self.lease, &self.shutdown);
+    }
+
+    async fn stop(mut self) {
+        self.pause().await;
     }
 }
 
@@ -272,4 +311,67 @@ async fn i2_who_has_waited_long_enough_goes_on_in_another_game_mode() {
         assert_eq!(events[1].kind, moved);
     }
     scene.stop().await;
+}
+
+/// A player of the live brawl leaves, and the game server would have somebody else.
+async fn free_a_seat(scene: &Scene, game: &Match) {
+    let filter = Filter {
+        match_id: Some(game.id),
+        ..Filter::default()
+    };
+    let sessions = scene.state.sessions(&filter).await.unwrap();
+    let leaver = sessions.iter().find(|seat| seat.state.is_live()).unwrap();
+    let now = scene.clock.now();
+    scene
+        .state
+        .end_session(leaver.id, EndReason::Left, now)
+        .await
+        .unwrap();
+    let mut seats = [0, 0];
+    seats[leaver.team as usize] = 1;
+    let team_seats = brawl().team_seats();
+    let offered = scene
+        .state
+        .open_seats(game.id, &leaver.server, &seats, &team_seats, now);
+    offered.await.unwrap();
+}
+
+/// The only server is taken, so whoever comes plays in the live match; what a matchmaker did not see, the next one finds.
+#[tokio::test]
+async fn i1_newcomers_are_put_into_live_matches_also_by_a_matchmaker_that_has_just_begun() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("decisions.jsonl");
+    let log = Arc::new(DecisionLog::create(&path, 1 << 20).unwrap());
+    let mut scene = scene(1, Some(log)).await;
+    let mut first = Vec::new();
+    for player in ["ann", "bob", "cid", "dot"] {
+        first.push(scene.queue_for("brawl", player, 1_000.0).await);
+    }
+    wait_until("a match", || scene.is_completed(first[3].id)).await;
+    let game = scene.state.open_matches().await.unwrap().remove(0);
+
+    free_a_seat(&scene, &game).await;
+    let eve = scene.queue_for("brawl", "eve", 1_000.0).await;
+    wait_until("a seat for eve", || scene.is_completed(eve.id)).await;
+    scene.pause().await;
+    free_a_seat(&scene, &game).await;
+    let fay = scene.queue_for("brawl", "fay", 1_000.0).await;
+    scene.go_on();
+    wait_until("a seat for fay", || scene.is_completed(fay.id)).await;
+    // And the other way round: the ticket is there before the seat.
+    let gil = scene.queue_for("brawl", "gil", 1_000.0).await;
+    free_a_seat(&scene, &game).await;
+    wait_until("a seat for gil", || scene.is_completed(gil.id)).await;
+
+    let filled = scene.state.get_match(game.id).await.unwrap();
+    assert_eq!((filled.players.len(), &filled.backfill), (7, &None));
+    for player in &filled.players[4..] {
+        let ticket = scene.state.ticket(player.ticket_id).await.unwrap();
+        assert_eq!(ticket.state.match_id(), Some(game.id));
+    }
+    let counts = scene.state.counts().await.unwrap();
+    assert_eq!((counts.sessions_live, counts.matches_open), (4, 1));
+    scene.stop().await;
+    let found = replayed(&path);
+    assert!(found.fills >= 3, "{found:?}");
 }

@@ -444,6 +444,7 @@ fn render_players(players: &SwarmStats, waiting: &BTreeMap<String, usize>) -> St
             .collect::<Vec<_>>()
             .join(", ")
     };
+    row("left matches early", players.quits.to_string());
     row("requeued", pairs(&players.requeues));
     row("unmatched at the end", pairs(&players.unmatched));
     for (reason, tickets) in waiting.iter().filter(|_| !players.unmatched.is_empty()) {

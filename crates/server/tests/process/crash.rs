@@ -172,20 +172,21 @@ impl Chain {
 
     /// I1.
     async fn no_player_is_in_two_places(&self) {
-        let mut seated = BTreeMap::new();
-        for state in ["placing", "live"] {
-            for open in self.stand.matches(state).await {
-                for player in &open.players {
-                    let other = seated.insert(player.player_id.clone(), open.match_id.clone());
-                    // Between the two lists a match may become live.
-                    let elsewhere = other.filter(|other| *other != open.match_id);
-                    assert_eq!(
-                        elsewhere, None,
-                        "{} and {}",
-                        player.player_id, open.match_id
-                    );
-                }
-            }
+        let mut seated = Vec::new();
+        for open in self.stand.matches("placing").await {
+            let players = open.players.into_iter();
+            seated.extend(players.map(|player| (player.player_id, open.match_id.clone())));
+        }
+        // Who left a live match is in its line-up still, and may be in another one.
+        for session in self.stand.live_sessions().await {
+            seated.push((session.player_id, session.match_id));
+        }
+        let mut places: BTreeMap<String, String> = BTreeMap::new();
+        for (player, match_id) in seated {
+            let other = places.insert(player.clone(), match_id.clone());
+            // Between the two lists a match may become live.
+            let elsewhere = other.filter(|other| *other != match_id);
+            assert_eq!(elsewhere, None, "{player} and {match_id}");
         }
         let mut searching = BTreeSet::new();
         for ticket in self.stand.tickets("searching").await {

@@ -25,7 +25,7 @@ use stadion_core::time::Clock as _;
 use stadion_server::clock::SystemClock;
 use stadion_server::keys::{ServerKeys, development_token};
 use stadion_server::operator::wire::{
-    MatchInfo, Matches, ServerInfo, Servers, TicketInfo, Tickets,
+    MatchInfo, Matches, ServerInfo, Servers, SessionInfo, Sessions, TicketInfo, Tickets,
 };
 use stadion_server::report::Report;
 use stadion_testkit::wait::wait_until;
@@ -324,6 +324,18 @@ impl Stand {
             .await;
         assert!(!found.truncated);
         found.matches
+    }
+
+    /// The sessions that are reserved or active.
+    pub(crate) async fn live_sessions(&self) -> Vec<SessionInfo> {
+        let mut live = Vec::new();
+        for state in ["reserved", "active"] {
+            let path = format!("/v1/sessions?limit=1000&state={state}");
+            let found: Sessions = self.get(&path).await;
+            assert!(!found.truncated);
+            live.extend(found.sessions);
+        }
+        live
     }
 
     /// The tickets in `state`; all of them where it is empty.

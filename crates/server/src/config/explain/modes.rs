@@ -192,7 +192,7 @@ fn endings(rules: &Rules, out: &mut Vec<String>) {
             seconds(acceptance.timeout_ms)
         ));
     }
-    let seats = "not carried out yet: free seats of live matches are filled";
+    let seats = "free seats of live matches, when their game server offers them, are filled";
     match rules.backfill {
         Backfill::Off => {}
         Backfill::Low => out.push(format!("{seats} by whoever no new match was found for")),

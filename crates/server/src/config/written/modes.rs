@@ -97,8 +97,7 @@ pub struct GameMode {
     #[serde(default)]
     pub acceptance: Option<Acceptance>,
     /// When free seats of live matches are filled: never (`off`, the default), after new matches (`low`), by age like
-    /// any ticket (`normal`), or before new matches are opened (`high`). Not carried out yet: it is read and has no
-    /// effect.
+    /// any ticket (`normal`), or before new matches are opened (`high`). Their game servers say which seats those are.
     #[serde(default)]
     pub backfill: Option<Backfill>,
     /// What becomes of a ticket that has waited long enough; left out: it waits for its whole life.

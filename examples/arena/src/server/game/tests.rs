@@ -55,7 +55,7 @@ fn address(player: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 9_000 + player))
 }
 
-fn game(players: u16, rules: Rules) -> Game {
+fn lineup(players: u16) -> Match {
     let players = (0..players)
         .map(|player| MatchPlayer {
             player_id: format!("p{player}"),
@@ -64,7 +64,7 @@ fn game(players: u16, rules: Rules) -> Game {
             role: None,
         })
         .collect();
-    let lineup = Match {
+    Match {
         match_id: "mat_1".into(),
         game_mode: "duel".into(),
         region: "local".into(),
@@ -73,8 +73,11 @@ fn game(players: u16, rules: Rules) -> Game {
         backfill: None,
         created_at_ms: 0,
         changed_at_ms: 0,
-    };
-    Game::new(rules, lineup, 5, 0)
+    }
+}
+
+fn game(players: u16, rules: Rules) -> Game {
+    Game::new(rules, lineup(players), 5, 0)
 }
 
 fn hello(game: &mut Game, player: u16, out: &mut Recorder) {
@@ -127,6 +130,37 @@ fn give(game: &mut Game, now_ms: u64, player: u16, input: Input, out: &mut Recor
     let mut room = [0; DATAGRAM_MAX];
     let datagram = ClientPacket::Input(input).encode(&mut room).unwrap();
     game.on_datagram(now_ms, address(player), datagram, out);
+}
+
+#[test]
+fn the_seat_of_a_player_who_left_is_for_a_newcomer() {
+    let seats = 3;
+    let mut game = game(3, Rules { seats, ..RULES });
+    let mut out = Recorder::default();
+    for player in 0..3 {
+        join(&mut game, 0, player, &mut out);
+    }
+    game.poll(100, &mut out);
+    assert!(matches!(game.phase, Phase::Playing { .. }));
+    assert_eq!(game.vacancies(100), None);
+    let mut room = [0; DATAGRAM_MAX];
+    let secret = SECRET;
+    let leave = ClientPacket::Leave { slot: 1, secret };
+    let datagram = leave.encode(&mut room).unwrap();
+    game.on_datagram(200, address(1), datagram, &mut out);
+    assert!(out.wanted.contains(&Effect::EndSession("ses_1".into())));
+    let vacancies = game.vacancies(200).unwrap();
+    assert_eq!(vacancies.seats(&lineup(3)), [0, 1]);
+    // One is on the way already: the fourth of the line-up, in the same team.
+    assert_eq!(vacancies.seats(&lineup(4)), [0, 0]);
+    join(&mut game, 300, 3, &mut out);
+    assert_eq!(game.present(), 3);
+
+    // Nobody is asked into the last quarter.
+    let late_ms = 100 + RULES.match_ms * 3 / 4 + 1;
+    game.poll(late_ms, &mut out);
+    assert!(out.wanted.contains(&Effect::Offer), "to withdraw it");
+    assert_eq!(game.vacancies(late_ms), None);
 }
 
 #[test]

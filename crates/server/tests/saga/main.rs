@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stadion_core::fleet::{AllocationRequest, Fleet};
 use stadion_core::id::TicketId;
-use stadion_core::matches::{AbandonReason, MatchEnd, MatchPlan, MatchState};
+use stadion_core::matches::{AbandonReason, Fill, MatchEnd, MatchPlan, MatchState, Quality};
 use stadion_core::rules::AcceptanceRule;
 use stadion_core::scaling::ScalingRules;
 use stadion_core::session::SessionRules;
@@ -24,6 +24,8 @@ use stadion_testkit::fleet::{FakeFleet, Fault};
 use stadion_testkit::random::Random;
 use stadion_testkit::wait::wait_until;
 use tempfile::TempDir;
+
+mod fills;
 
 /// A clock that moves with the runtime's, which these tests pause.
 struct Paused(tokio::time::Instant);
@@ -393,6 +395,7 @@ async fn trouble(scene: &Scene, random: &mut Random, round: usize) {
             }
         }
     }
+    fills::fill_some(scene, random).await;
     match random.below(5) {
         0 => drop(scene.reaper.pass(scene.fence).await),
         1 => tokio::time::advance(std::time::Duration::from_secs(20)).await,
