@@ -44,9 +44,9 @@ metrics! {
     QDISC_PACKETS: Counter "qdisc_packets" Some("qdisc"), "Packets sent by a queueing discipline";
     QDISC_DROPS: Counter "qdisc_drops" Some("qdisc"), "Packets dropped by a queueing discipline";
     QDISC_BACKLOG: Gauge "qdisc_backlog_packets" Some("qdisc"), "Packets that wait in a queueing discipline";
-    SOFTNET_PROCESSED: Counter32 "softnet_processed" Some("cpu"), "Packets that a processor took from devices and backlogs";
-    SOFTNET_DROPS: Counter32 "softnet_drops" Some("cpu"), "Packets dropped because a processor's backlog was full";
-    SOFTNET_SQUEEZES: Counter32 "softnet_squeezes" Some("cpu"), "Rounds of a processor that ended with packets left, for lack of budget";
+    SOFTNET_PROCESSED: Counter32 "softnet_processed" Some("cpu"), "Packets that a processor took from devices and backlogs, of all network namespaces";
+    SOFTNET_DROPS: Counter32 "softnet_drops" Some("cpu"), "Packets dropped because a processor's backlog was full, of all network namespaces";
+    SOFTNET_SQUEEZES: Counter32 "softnet_squeezes" Some("cpu"), "Rounds of a processor that ended with packets left, for lack of budget, of all network namespaces";
     UDP_IN: Counter "udp_in_datagrams" None, "Datagrams that reached a socket";
     UDP_OUT: Counter "udp_out_datagrams" None, "Datagrams sent";
     UDP_NO_PORTS: Counter "udp_no_ports" None, "Datagrams for a port that nobody listens on";

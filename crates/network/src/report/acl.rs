@@ -35,8 +35,10 @@ pub(super) fn lines(facts: &Facts, profile: &Profile) -> Vec<String> {
         none if none.is_empty() => "YOUR-NETWORKS".to_owned(),
         trusted => trusted,
     };
+    let rate = profile.ddos_protect.source.per_second;
+    let play = format!("play: {rate} packets per second of each source are enough");
     for (is_private, from, why) in [
-        (false, "any", "play"),
+        (false, "any", play.as_str()),
         (true, trusted.as_str(), "administration"),
     ] {
         for protocol in [Protocol::Udp, Protocol::Tcp] {
