@@ -119,6 +119,19 @@ impl Host {
         self.netns.as_deref()
     }
 
+    /// Whether we are in a network namespace that is not the node's: that one has settings that are in no other.
+    #[must_use]
+    pub fn is_child_netns(&self) -> bool {
+        self.netns.is_some()
+            || (self.is_real() && !Path::new("/proc/sys/net/core/netdev_max_backlog").exists())
+    }
+
+    /// Whether we are in a container, as far as its files tell.
+    #[must_use]
+    pub fn is_container(&self) -> bool {
+        self.at("/.dockerenv").exists() || self.at("/run/.containerenv").exists()
+    }
+
     /// Whether this is the real machine, and not a directory that stands for one.
     #[must_use]
     pub fn is_real(&self) -> bool {

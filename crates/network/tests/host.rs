@@ -77,6 +77,22 @@ fn what_nobody_confirms_is_put_back_by_itself() {
 }
 
 #[test]
+fn when_the_timer_is_killed_too_the_next_command_puts_back() {
+    let Some(space) = Space::new() else { return };
+    let before = space.state();
+    let args = ["optimize", "--apply", "--confirm-within", "1s"];
+    assert_eq!(space.tool(&args).code, 0);
+    space.kill_timer();
+    wait_for("the end of the time", || {
+        space.tool(&["status", "--json"]).json()["pending"]["remaining_ms"] == 0
+    });
+    assert_ne!(space.state(), before, "nobody was there to put it back");
+    let late = space.tool(&["confirm"]);
+    assert_eq!(late.code, 5, "{late}");
+    assert_eq!(space.state(), before);
+}
+
+#[test]
 fn a_kill_at_any_step_of_applying_leaves_the_host_as_it_was() {
     let Some(space) = Space::new() else { return };
     let before = space.state();

@@ -33,18 +33,17 @@ const HEADER: &str = "# Written by `stadion network`. Changes here are lost; `st
 /// The files of ours that make `baseline` last, and what does not last.
 pub(super) fn wishes(host: &Host, baseline: &Baseline) -> (Vec<Wish>, Vec<Skip>) {
     let mut skips = Vec::new();
-    if host.netns_name().is_some() {
-        skips.push(Skip::new(
-            "lasting beyond the next boot",
-            "a network namespace ends with the machine or before; apply again when it is made",
-        ));
-        return (Vec::new(), skips);
-    }
-    if !host.at("/etc/systemd/system").is_dir() {
-        skips.push(Skip::new(
-            "lasting beyond the next boot",
-            "there is no systemd here; apply again at boot, as the DaemonSet in docs/network.md does",
-        ));
+    let why_not = if host.is_child_netns() {
+        "a network namespace ends with the machine or before; apply again when it is made"
+    } else if host.is_container() {
+        "the files of a container end with it; apply again at boot, as the DaemonSet in docs/network.md does"
+    } else if !host.at("/etc/systemd/system").is_dir() {
+        "there is no systemd here; apply again at boot"
+    } else {
+        ""
+    };
+    if !why_not.is_empty() {
+        skips.push(Skip::new("lasting beyond the next boot", why_not));
         return (Vec::new(), skips);
     }
     let mut sysctl = String::from(HEADER);

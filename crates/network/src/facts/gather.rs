@@ -32,9 +32,19 @@ impl Facts {
             .run("ip", &["-j", "addr", "show"], "")
             .map(|output| addresses(&output.stdout))
             .unwrap_or_default();
+        // A container may see the sysfs of another namespace; the list of `/proc` is always that of ours.
+        let ours = host.read("/proc/net/dev")?;
+        let is_ours = |name: &String| {
+            ours.as_ref().is_none_or(|list| {
+                list.lines()
+                    .filter_map(|line| line.split_once(':'))
+                    .any(|(known, _)| known.trim() == name)
+            })
+        };
         let interfaces = host
             .list("/sys/class/net")
             .into_iter()
+            .filter(is_ours)
             .filter_map(|name| interface(host, name, &uplinks, &addresses))
             .collect();
         let one_line = |path: &str| {
@@ -43,14 +53,10 @@ impl Facts {
         };
         Ok(Self {
             netns: host.netns_name().map(str::to_owned),
-            // The node's own namespace has settings that are in no other.
-            is_child_netns: host.netns_name().is_some()
-                || (host.is_real() && !host.at("/proc/sys/net/core/netdev_max_backlog").exists()),
+            is_child_netns: host.is_child_netns(),
             privileged: is_privileged(&host.read("/proc/thread-self/status")?.unwrap_or_default())
                 || !host.is_real(),
-            container: env.contains_key("KUBERNETES_SERVICE_HOST")
-                || host.at("/.dockerenv").exists()
-                || host.at("/run/.containerenv").exists(),
+            container: env.contains_key("KUBERNETES_SERVICE_HOST") || host.is_container(),
             kernel: one_line("/proc/sys/kernel/osrelease")?.unwrap_or_default(),
             cpus: one_line("/sys/devices/system/cpu/online")?
                 .and_then(|list| parse_list(&list))

@@ -266,6 +266,21 @@ impl Space {
             .join(format!("netns-{}", self.name))
     }
 
+    /// Kills the process that would put back what we applied here.
+    pub(crate) fn kill_timer(&self) {
+        let ours = self.dir.path().join("state").display().to_string();
+        for entry in std::fs::read_dir("/proc").expect("processes").flatten() {
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            if line.contains(&ours) && line.contains(" timer ") {
+                let pid = entry.file_name().into_string().expect("a number");
+                assert_eq!(run("kill", &["-9", &pid]).code, 0);
+                return;
+            }
+        }
+        panic!("there is no timer");
+    }
+
     /// As another run that is at work.
     pub(crate) fn hold_lock(&self) -> File {
         std::fs::create_dir_all(self.state_dir()).expect("a directory");
