@@ -3,6 +3,7 @@
 use crate::host::Host;
 use crate::rules;
 use crate::subject::Subject;
+use crate::xdp;
 use crate::{Error, Result};
 
 /// Files of ours that others may read.
@@ -22,6 +23,7 @@ pub(super) fn read(host: &Host, subject: &Subject) -> Result<Option<String>> {
         Subject::Mtu(interface) => Ok(host.read(&mtu_path(interface))?.map(one_line)),
         Subject::NftTable(table) => nft_listing(host, table, true),
         Subject::Qdisc(interface) => qdisc_listing(host, interface),
+        Subject::Xdp(interface) => xdp::read(host, interface),
         Subject::Owned(path) => host.read(path),
         Subject::Link(path) => Ok(host.read_link(path)),
     }
@@ -49,6 +51,7 @@ pub(super) fn write(host: &Host, subject: &Subject, program: Option<&str>) -> Re
             host.must_run("nft", &["-f", "-"], &text).map(|_| ())
         }
         (Subject::Qdisc(interface), program) => write_qdisc(host, interface, program),
+        (Subject::Xdp(interface), program) => xdp::write(host, interface, program),
         (Subject::Owned(path), Some(text)) => host.replace(path, text, OWNED_MODE),
         (Subject::Link(path), Some(target)) => host.link(path, target),
         (Subject::Owned(path) | Subject::Link(path), None) => host.remove(path),
@@ -84,6 +87,11 @@ pub(super) fn restorer(
                     "{interface} is shaped by somebody else, and that could not be put back; remove it first with `tc qdisc del dev {interface} root`"
                 )))
             }
+        }
+        (Subject::Xdp(interface), Some(state)) if !xdp::is_ours(state) => {
+            Err(Error::Refused(format!(
+                "{interface} has a program of XDP that is not ours ({state}); remove it first with `ip link set dev {interface} xdp off`"
+            )))
         }
         (_, Some(state)) => Ok(Some(state.to_owned())),
     }
@@ -194,6 +202,9 @@ fn without_counts(line: &str) -> String {
     }
     kept.join(" ")
 }
+
+/// Why an interrupt stays where it is.
+pub(super) const MANAGED: &str = "the kernel places this interrupt itself, one per queue";
 
 /// Whether `error` says that the kernel keeps this interrupt where it is: with NICs that have a queue per CPU it does so
 /// on its own, and answers EIO to whoever wants to move one (kernel/irq/proc.c).

@@ -86,7 +86,9 @@ impl Engine<'_> {
         }
         let transaction = self.prepare(&plan, options)?;
         applied.changed = transaction.entries.len();
-        self.carry_out(transaction, facts, &plan, options)?;
+        let kept = self.carry_out(transaction, facts, &plan, options)?;
+        applied.changed -= kept.len();
+        applied.skips.extend(kept);
         if options.confirm_now {
             applied.skips.extend(self.confirm_locked()?);
         } else {
@@ -162,13 +164,14 @@ impl Engine<'_> {
         facts: &Facts,
         plan: &Plan,
         options: &Options<'_>,
-    ) -> Result<()> {
+    ) -> Result<Vec<Skip>> {
         self.dir.remove_outcome()?;
         self.dir.save_transaction(&transaction)?;
         self.step();
+        let mut kept = Vec::new();
         let done = self
             .arm(&transaction, options.timer)
-            .and_then(|()| self.steps(&mut transaction))
+            .and_then(|()| self.steps(&mut transaction, &mut kept))
             .and_then(|()| self.self_test(facts))
             .and_then(|()| self.paths_carry(plan));
         if let Err(cause) = done {
@@ -186,10 +189,11 @@ impl Engine<'_> {
         transaction.phase = Phase::Waiting;
         self.dir.save_transaction(&transaction)?;
         self.step();
-        Ok(())
+        Ok(kept)
     }
 
-    fn steps(&self, transaction: &mut Transaction) -> Result<()> {
+    /// Changes one subject after the other; `kept` is what the kernel keeps as it is.
+    fn steps(&self, transaction: &mut Transaction, kept: &mut Vec<Skip>) -> Result<()> {
         for index in 0..transaction.entries.len() {
             transaction.phase = Phase::Applying(index);
             self.dir.save_transaction(transaction)?;
@@ -201,6 +205,7 @@ impl Engine<'_> {
                 if actuate::is_managed(&wish.subject, &error) {
                     let before = transaction.entries[index].before.state.clone();
                     transaction.entries[index].after = Some(before);
+                    kept.push(Skip::new(wish.subject.to_string(), actuate::MANAGED));
                     continue;
                 }
                 return Err(error);

@@ -69,7 +69,7 @@ pub(super) fn wishes(host: &Host, baseline: &Baseline) -> (Vec<Wish>, Vec<Skip>)
                 has_mtu = true;
                 Ok(())
             }
-            Subject::Owned(_) | Subject::Link(_) => Ok(()),
+            Subject::Owned(_) | Subject::Link(_) | Subject::Xdp(_) => Ok(()),
         };
     }
     if has_mtu {

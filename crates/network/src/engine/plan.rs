@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::journal::{Baseline, Phase};
+use super::journal::{Baseline, Entry, Phase};
 use super::{Engine, actuate};
 use crate::facts::Facts;
 use crate::rules;
@@ -140,7 +140,20 @@ impl Engine<'_> {
             ));
             return;
         }
-        if self.is_fulfilled(&wish, now.as_deref(), baseline) {
+        let is_kept = |entry: &Entry| {
+            entry.wish.want == wish.want
+                && entry.before.state == now
+                && entry.after.as_ref() == Some(&now)
+        };
+        if is_plain(&wish.subject)
+            && baseline
+                .and_then(|known| known.entry(&wish.subject))
+                .is_some_and(is_kept)
+            && now != wish.want
+        {
+            plan.skips
+                .push(Skip::new(wish.subject.to_string(), actuate::MANAGED));
+        } else if self.is_fulfilled(&wish, now.as_deref(), baseline) {
             plan.fulfilled += 1;
         } else if let Err(error) = self.unless_ours(&wish.subject, now.as_deref(), baseline) {
             plan.skips
@@ -175,7 +188,7 @@ impl Engine<'_> {
         let ours = baseline
             .and_then(|known| known.entry(subject))
             .is_some_and(|entry| entry.after.as_ref().is_some_and(|a| a.as_deref() == now));
-        if ours || !matches!(subject, Subject::Qdisc(_)) {
+        if ours || !matches!(subject, Subject::Qdisc(_) | Subject::Xdp(_)) {
             return Ok(());
         }
         actuate::restorer(self.host, subject, now).map(|_| ())
@@ -229,7 +242,7 @@ impl Engine<'_> {
 pub(super) fn is_plain(subject: &Subject) -> bool {
     matches!(
         subject,
-        Subject::Sysctl(_) | Subject::Kernel(_) | Subject::Mtu(_)
+        Subject::Sysctl(_) | Subject::Kernel(_) | Subject::Mtu(_) | Subject::Xdp(_)
     )
 }
 
