@@ -366,18 +366,6 @@ impl Metrics {
         totals.sessions_opened += seats;
     }
 
-    /// `players` newcomers were put into the live match `filled`.
-    pub fn match_filled(&self, filled: &Match, players: u32) {
-        let seats = u64::from(players);
-        self.players_joined
-            .inc_by([(&filled.game_mode).into()], seats);
-        self.sessions_opened
-            .inc_by([(&filled.region).into()], seats);
-        let mut totals = self.totals.lock();
-        totals.players_joined += seats;
-        totals.sessions_opened += seats;
-    }
-
     /// A live match ended.
     pub fn match_ended(&self, mode: &GameModeName, end: MatchEnd) {
         let end = match_end(end);

@@ -120,9 +120,7 @@ async fn an_offer_is_withdrawn_and_ends_with_its_match() {
 
 #[tokio::test]
 async fn offers_that_are_not_acceptable_change_nothing() {
-    use ProblemKind::{
-        BackfillOff, InvalidRequest, MalformedRequest, NotFound, TooManySeats, Unauthenticated,
-    };
+    use ProblemKind::{InvalidRequest, MalformedRequest, NotFound, TooManySeats, Unauthenticated};
     let world = World::new().await;
     let game = live(&world).await;
     leave(&world.player("dot")).await;
@@ -186,7 +184,11 @@ async fn offers_that_are_not_acceptable_change_nothing() {
     ];
     check_all(&world, cases).await;
     assert_eq!(world.state.get_match(game.id).await.unwrap(), before);
+}
 
+#[tokio::test]
+async fn a_game_mode_without_backfill_takes_no_offers() {
+    let world = World::new().await;
     let first = world
         .player("una")
         .create_ticket(&duel("una"), None)
@@ -198,10 +200,10 @@ async fn offers_that_are_not_acceptable_change_nothing() {
         .place(&[&first.ticket_id, &second.ticket_id], SERVER)
         .await;
     let path = format!("/v1/matches/{}/backfill", off.id);
-    let off = case("a mode without backfill", BackfillOff)
+    let off = case("a mode without backfill", ProblemKind::BackfillOff)
         .method("PUT", path)
         .token(server_token(SERVER))
-        .body(good());
+        .body(json!({ "seats": [0, 0] }).to_string());
     check_all(&world, vec![off]).await;
     let live = world.state.matches(&Filter::default()).await.unwrap();
     assert!(live.iter().all(|live| live.backfill.is_none()));

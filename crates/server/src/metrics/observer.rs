@@ -230,6 +230,18 @@ impl Observer {
 }
 
 impl Metrics {
+    /// `players` newcomers were put into the live match `filled`.
+    pub fn match_filled(&self, filled: &Match, players: u32) {
+        let seats = u64::from(players);
+        self.players_joined
+            .inc_by([(&filled.game_mode).into()], seats);
+        self.sessions_opened
+            .inc_by([(&filled.region).into()], seats);
+        let mut totals = self.totals.lock();
+        totals.players_joined += seats;
+        totals.sessions_opened += seats;
+    }
+
     /// How long tickets of `mode` wait by now.
     pub fn expected_wait(&self, mode: &GameModeName, expected: Estimate) {
         for (quantile, wait_ms) in [("0.5", expected.p50_ms), ("0.9", expected.p90_ms)] {

@@ -323,9 +323,14 @@ impl Chain {
         for id in &acknowledged {
             *counts.entry(&ended[id]).or_default() += 1;
         }
+        let ended = self.stand.matches("ended").await;
+        let filled = ended
+            .iter()
+            .filter(|ended| ended.game_mode == "trio" && ended.players.len() > TRIO);
         println!(
-            "{} acknowledged tickets ended: {counts:?}",
-            acknowledged.len()
+            "{} acknowledged tickets ended: {counts:?}; {} live matches were filled",
+            acknowledged.len(),
+            filled.count()
         );
         self.stand.stop().await;
     }

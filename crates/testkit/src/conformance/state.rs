@@ -200,6 +200,7 @@ macro_rules! state_conformance {
             a_live_match_offers_what_its_server_says
             seats_that_are_not_free_are_not_offered
             i1_i2_newcomers_take_the_seats_that_are_offered
+            i1_a_fill_is_repeatable_and_the_last_seat_ends_the_offer
             i1_a_fill_takes_nobody_who_is_taken
             i3_a_fill_seats_whole_tickets_where_seats_are_offered
             i1_concurrent_fills_take_a_seat_and_a_ticket_once

@@ -170,7 +170,23 @@ pub async fn i1_i2_newcomers_take_the_seats_that_are_offered(fixture: &mut impl 
         ["ticket_searching", "match_found"]
     );
     assert_eq!(event_names(&state, "ada").await.len(), 3, "nothing new");
+}
 
+/// A fill whose answer was lost is repeated; the last seat ends the offer, and a newcomer's seat is as good as any.
+pub async fn i1_a_fill_is_repeatable_and_the_last_seat_ends_the_offer(fixture: &mut impl Fixture) {
+    let state = fixture.state();
+    let fence = fence(&state).await;
+    let here = server_name("server-1");
+    let (game, _) = live_match(&state, fence, &["ada", "bob"], "server-1").await;
+    let party = create(&state, new_ticket(&["eve", "fay"], START), START).await;
+    let offered = state
+        .open_seats(game.id, &here, &[1, 2], &ROOM, at(1))
+        .await;
+    let offered = offered.unwrap();
+    let newcomers = seats(&offered, &party, 1, at(2));
+    let ids: Vec<_> = newcomers.iter().map(|session| session.id).collect();
+    let filled = state.fill_match(fence, game.id, newcomers, at(2)).await;
+    let filled = filled.unwrap();
     // New session ids, as a director makes that does not know whether the first answer was lost.
     let again = seats(&offered, &party, 1, at(3));
     let again = state
