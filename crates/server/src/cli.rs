@@ -33,11 +33,13 @@ Exit codes:
   3  the configuration is wrong
   4  the platform cannot be reached
   5  refused, or not found
+Those of `stadion network` are in its own help.
 
 Examples:
   stadion demo                     the whole platform and a crowd of players, then a report
   stadion serve                    the platform, until it is told to stop
   stadion server list              the game servers of the platform that runs here
+  stadion network full-setup       what this host's network lacks for game servers
   stadion simulate                 what the rules of the game modes do to players";
 
 /// The whole command line.
@@ -106,6 +108,8 @@ pub enum Command {
     /// Make a token for a player, signed with the development key of the data directory
     #[command(after_help = "Example:\n  stadion token --player alice --party bob,carol")]
     Token(TokenArgs),
+    /// Tune, shape and protect this host's network, and put it back
+    Network(Box<stadion_network::cli::Network>),
     /// Look at the configuration
     #[command(
         subcommand,

@@ -14,7 +14,9 @@ use stadion_arena::server::ServerConfig;
 use stadion_core::id::PlayerId;
 use stadion_core::time::Clock as _;
 
-use crate::cli::{Cli, Command, ConfigCommand, DemoArgs, Global, OPERATOR_URL, Operate, TokenArgs};
+use crate::cli::{
+    Cli, Command, ConfigCommand, DemoArgs, Global, OPERATOR_URL, Operate, Output, TokenArgs,
+};
 use crate::clock::SystemClock;
 use crate::config::settings::PlayerAuth;
 use crate::config::{self, ConfigError, Settings};
@@ -88,6 +90,7 @@ fn dispatch(cli: Cli, env: &BTreeMap<String, String>) -> Result<ExitCode, Failur
         Command::Simulate(args) => Ok(simulate::run(&args, global, env)?),
         Command::Operate(command) => operate(command, global, env),
         Command::Token(args) => token(&args, global, env),
+        Command::Network(args) => Ok(network(*args, global, env)?),
         Command::Config(command) => show_config(command, global, env),
         Command::Completions { shell } => {
             let mut text = Vec::new();
@@ -151,6 +154,25 @@ fn operate(
     let mut out = std::io::stdout();
     block_on(views::run(command, &client, global.output, &mut out))??;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The host's network is a room of its own, with its own words and exit codes.
+fn network(
+    mut args: stadion_network::cli::Network,
+    global: &Global,
+    env: &BTreeMap<String, String>,
+) -> Result<ExitCode, CliError> {
+    args.common.json |= global.output == Output::Json;
+    let caller = stadion_network::cli::Caller {
+        program: std::env::current_exe()?,
+        prefix: vec!["network".into()],
+        env: env.clone(),
+    };
+    Ok(stadion_network::cli::run(
+        &args,
+        &caller,
+        &mut std::io::stdout(),
+    ))
 }
 
 fn token(

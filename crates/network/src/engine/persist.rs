@@ -111,3 +111,66 @@ fn wish(subject: Subject, want: &str) -> Wish {
         risk: Risk::Low,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::journal::{Entry, Saved};
+    use super::*;
+
+    fn entry(subject: Subject, want: &str) -> Entry {
+        Entry {
+            wish: wish(subject, want),
+            before: Saved {
+                state: None,
+                program: None,
+            },
+            after: Some(Some(want.into())),
+        }
+    }
+
+    #[test]
+    fn tables_come_before_interfaces_and_queues_after_them() {
+        let root = tempfile::tempdir().unwrap();
+        let host = Host::below(root.path());
+        let table = Subject::NftTable("inet stadion".into());
+        let baseline = Baseline {
+            entries: vec![
+                entry(Subject::Sysctl("net/ipv4/tcp_sack".into()), "1"),
+                entry(table, "table inet stadion {\n}"),
+                entry(
+                    Subject::Qdisc("eth0".into()),
+                    "qdisc replace dev eth0 root handle 1: htb",
+                ),
+                entry(Subject::Mtu("eth1".into()), "9000"),
+            ],
+            ..Baseline::default()
+        };
+        let (none, skips) = wishes(&host, &baseline);
+        assert!(none.is_empty() && skips[0].reason.contains("no systemd"));
+
+        std::fs::create_dir_all(root.path().join("etc/systemd/system")).unwrap();
+        let (wishes, skips) = wishes(&host, &baseline);
+        assert!(skips[0].what.contains("MTU"), "{skips:?}");
+        let text = |path: &str| {
+            let subject = Subject::Owned(path.into());
+            let wish = wishes.iter().find(|wish| wish.subject == subject);
+            wish.and_then(|wish| wish.want.clone()).unwrap_or_default()
+        };
+        assert!(text(SYSCTL_FILE).ends_with("net.ipv4.tcp_sack = 1\n"));
+        assert_eq!(
+            text(KERNEL_FILE),
+            "",
+            "a file that says nothing is not written"
+        );
+        assert!(text(NFT_FILE).contains("delete table inet stadion\ntable inet stadion {"));
+        assert!(text(TC_FILE).contains("qdisc replace dev eth0"));
+        let unit = text("/etc/systemd/system/stadion-network-tables.service");
+        assert!(unit.contains("Before=network-pre.target") && unit.contains(NFT_FILE));
+        let unit = text("/etc/systemd/system/stadion-network-queues.service");
+        assert!(unit.contains("After=network-online.target") && unit.contains(TC_FILE));
+        let links = wishes
+            .iter()
+            .filter(|wish| matches!(wish.subject, Subject::Link(_)));
+        assert_eq!(links.count(), 2, "both are started at boot");
+    }
+}
