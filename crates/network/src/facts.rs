@@ -35,6 +35,8 @@ pub struct Facts {
     pub dnat_unclear: bool,
     /// What nftables lacks here.
     pub nft_lacks: Vec<crate::rules::Feature>,
+    /// Why programs of XDP cannot be loaded here; nothing: they can, or nobody has tried.
+    pub xdp_lacks: Option<crate::Skip>,
     /// The queueing disciplines that this kernel has, of those that shaping uses; nothing: it cannot be told.
     pub qdiscs: Option<Vec<String>>,
 }

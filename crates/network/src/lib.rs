@@ -20,6 +20,7 @@ pub mod report;
 pub mod rules;
 pub mod shape;
 pub mod subject;
+pub mod xdp;
 
 pub use error::{Error, Result};
 

@@ -142,6 +142,9 @@ pub fn rules(profile: &Profile, facts: &Facts, parts: Parts) -> Result<Rules> {
     if parts.protect {
         rules.wishes.extend(protect::settings(&plan));
         rules.notes.extend(protect::notes(&plan));
+        let (wishes, skips) = crate::xdp::wishes(profile, facts)?;
+        rules.wishes.extend(wishes);
+        rules.skips.extend(skips);
     }
     Ok(rules)
 }

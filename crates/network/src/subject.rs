@@ -18,6 +18,8 @@ pub enum Subject {
     NftTable(String),
     /// The root qdisc of an interface, with all classes and leaves below. Its state is text that `tc -batch` reads.
     Qdisc(String),
+    /// The program of XDP at an interface. Its state is the text that ours was made from ([`crate::xdp`]).
+    Xdp(String),
     /// A regular file of ours, with an absolute path: what makes changes last beyond the next boot.
     Owned(String),
     /// A symbolic link of ours, with an absolute path. Its state is its target.
@@ -32,6 +34,7 @@ impl fmt::Display for Subject {
             Self::Mtu(interface) => write!(f, "mtu of {interface}"),
             Self::NftTable(table) => write!(f, "nft table {table}"),
             Self::Qdisc(interface) => write!(f, "qdisc of {interface}"),
+            Self::Xdp(interface) => write!(f, "xdp of {interface}"),
         }
     }
 }

@@ -240,6 +240,7 @@ fn facts(host: &Host, caller: &Caller) -> Result<Facts> {
             facts.nft_lacks.push(feature);
         }
     }
+    facts.xdp_lacks = crate::xdp::probe(&facts);
     let listing = host.must_run("nft", &["-t", "-j", "list", "ruleset"], "")?;
     let mut redirects = rules::foreign::nft(&listing, rules::TABLE)?;
     if let Ok(save) = host.run("iptables-save", &["-t", "nat"], "")

@@ -48,6 +48,9 @@ pub struct Protect {
     pub synproxy: bool,
     /// Leave UDP of games out of connection tracking, where no other software rewrites its addresses.
     pub notrack: bool,
+    /// Drop blocked sources and what one source sends too much of before the kernel makes a packet of it (XDP), at every
+    /// uplink. It lasts until the next boot.
+    pub xdp: Xdp,
 }
 
 impl Default for Protect {
@@ -73,6 +76,7 @@ impl Default for Protect {
             blocked: Vec::new(),
             synproxy: true,
             notrack: true,
+            xdp: Xdp::Off,
         }
     }
 }
@@ -134,4 +138,19 @@ pub enum PrivateSources {
     Forged,
     /// On none.
     Real,
+}
+
+/// Whether there is a stage of XDP before the rules, and how it is attached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Xdp {
+    /// None.
+    #[default]
+    Off,
+    /// In the driver where it can, else in the kernel.
+    Auto,
+    /// In the driver.
+    Native,
+    /// In the kernel, right behind the driver.
+    Generic,
 }

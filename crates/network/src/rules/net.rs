@@ -54,6 +54,15 @@ impl Net {
             && Self::new(other.address, self.prefix) == self
     }
 
+    /// The same network in IPv6, an IPv4 one in `::ffff:0:0/96` (RFC 4291), with the bits that count.
+    #[must_use]
+    pub fn as_v6(self) -> (Ipv6Addr, u8) {
+        match self.address {
+            IpAddr::V4(v4) => (v4.to_ipv6_mapped(), self.prefix + 96),
+            IpAddr::V6(v6) => (v6, self.prefix),
+        }
+    }
+
     /// Whether it is one of IPv6.
     #[must_use]
     pub const fn is_v6(self) -> bool {

@@ -6,3 +6,4 @@ mod floods;
 mod published;
 mod scene;
 mod table;
+mod xdp;

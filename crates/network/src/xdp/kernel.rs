@@ -1,0 +1,254 @@
+//! The system call `bpf(2)`, with types that keep what the kernel is told true.
+//!
+//! The kernel reads and writes where numbers in the attributes point. Every function here makes those numbers from slices
+//! that it holds, and a map knows how long its keys and values are; so no caller can point elsewhere.
+
+use std::ffi::CStr;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// The attributes of one call: `union bpf_attr` begins with what each command needs, and the rest is zero. Words of 64
+/// bits, because the kernel wants it aligned so.
+#[derive(Clone, Copy, Debug, Default)]
+struct Attributes([u64; 16]);
+
+impl Attributes {
+    /// Puts a number of 32 bits `at` bytes from the beginning.
+    fn word(mut self, at: usize, value: u32) -> Self {
+        let shift = at % 8 * 8;
+        self.0[at / 8] |= u64::from(value) << shift;
+        self
+    }
+
+    fn double(mut self, at: usize, value: u64) -> Self {
+        self.0[at / 8] = value;
+        self
+    }
+
+    fn name(mut self, at: usize, name: &[u8]) -> Self {
+        for (n, byte) in name.iter().take(15).enumerate() {
+            self.0[(at + n) / 8] |= u64::from(*byte) << ((at + n) % 8 * 8);
+        }
+        self
+    }
+
+    fn read(&self, at: usize, bytes: &[u8]) -> Self {
+        self.double(at, address(bytes.as_ptr()))
+    }
+
+    fn write(&self, at: usize, bytes: &mut [u8]) -> Self {
+        self.double(at, address(bytes.as_mut_ptr().cast_const()))
+    }
+
+    fn descriptor(self, at: usize, descriptor: BorrowedFd<'_>) -> Self {
+        let number =
+            u32::try_from(descriptor.as_raw_fd()).expect("invariant: descriptors are not negative");
+        self.word(at, number)
+    }
+}
+
+fn address<T>(pointer: *const T) -> u64 {
+    u64::try_from(pointer.expose_provenance()).expect("invariant: an address has 64 bits at most")
+}
+
+/// Commands of `bpf(2)`.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+enum Command {
+    MapCreate = 0,
+    LookUp = 1,
+    Update = 2,
+    Load = 5,
+    #[cfg(test)]
+    TestRun = 10,
+}
+
+#[cfg(target_endian = "little")]
+fn bpf(command: Command, attributes: &mut Attributes) -> io::Result<i32> {
+    let number: libc::c_long = (command as u8).into();
+    let bytes: libc::c_long = 128;
+    let attributes: *mut Attributes = attributes;
+    // SAFETY: the attributes are 128 bytes that live during the call. Every pointer in them was made by one function of
+    // this module from a slice that it borrows until the call is over, and which is as long as the kernel was told (a
+    // length beside it) or as it knows (the sizes of a map's keys and values, which `Map` compares before each call).
+    #[expect(unsafe_code, reason = "there is no safe way to call bpf(2)")]
+    let answer = unsafe { libc::syscall(libc::SYS_bpf, number, attributes, bytes) };
+    if answer < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    i32::try_from(answer).map_err(io::Error::other)
+}
+
+#[cfg(target_endian = "big")]
+fn bpf(_: Command, _: &mut Attributes) -> io::Result<i32> {
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "XDP is written for little-endian machines",
+    ))
+}
+
+fn new_descriptor(command: Command, attributes: &mut Attributes) -> io::Result<OwnedFd> {
+    let number = bpf(command, attributes)?;
+    // SAFETY: these commands answer with a descriptor that is new and that nobody else has.
+    #[expect(unsafe_code, reason = "the kernel answers with a number")]
+    let owned = unsafe { OwnedFd::from_raw_fd(number) };
+    Ok(owned)
+}
+
+/// Kinds of maps (`enum bpf_map_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Kind {
+    Array = 2,
+    PerCpuArray = 6,
+    LruHash = 9,
+    PrefixTrie = 11,
+}
+
+/// A map of the kernel.
+#[derive(Debug)]
+pub(super) struct Map {
+    descriptor: OwnedFd,
+    kind: Kind,
+    key_bytes: usize,
+    value_bytes: usize,
+}
+
+impl Map {
+    pub(super) fn new(
+        kind: Kind,
+        name: &str,
+        key_bytes: u32,
+        value_bytes: u32,
+        entries: u32,
+    ) -> io::Result<Self> {
+        // A trie is never allocated beforehand (BPF_F_NO_PREALLOC).
+        let flags = u32::from(kind == Kind::PrefixTrie);
+        let mut attributes = Attributes::default()
+            .word(0, (kind as u8).into())
+            .word(4, key_bytes)
+            .word(8, value_bytes)
+            .word(12, entries)
+            .word(16, flags)
+            .name(28, name.as_bytes());
+        Ok(Self {
+            descriptor: new_descriptor(Command::MapCreate, &mut attributes)?,
+            kind,
+            key_bytes: usize::try_from(key_bytes).map_err(io::Error::other)?,
+            value_bytes: usize::try_from(value_bytes).map_err(io::Error::other)?,
+        })
+    }
+
+    pub(super) fn number(&self) -> u32 {
+        u32::try_from(self.descriptor.as_raw_fd()).expect("invariant: descriptors are not negative")
+    }
+
+    /// Puts a value in.
+    pub(super) fn update(&self, key: &[u8], value: &[u8]) -> io::Result<()> {
+        assert_eq!((key.len(), value.len()), (self.key_bytes, self.value_bytes));
+        assert!(
+            self.kind != Kind::PerCpuArray,
+            "its values are longer, one for each CPU"
+        );
+        let mut attributes = Attributes::default()
+            .descriptor(0, self.descriptor.as_fd())
+            .read(8, key)
+            .read(16, value);
+        bpf(Command::Update, &mut attributes).map(|_| ())
+    }
+
+    /// The sum of a counter over all CPUs.
+    pub(super) fn sum(&self, index: u32) -> io::Result<u64> {
+        assert_eq!(
+            (self.kind, self.key_bytes, self.value_bytes),
+            (Kind::PerCpuArray, 4, 8)
+        );
+        let mut values = vec![0; 8 * possible_cpus()?];
+        let key = index.to_ne_bytes();
+        let mut attributes = Attributes::default()
+            .descriptor(0, self.descriptor.as_fd())
+            .read(8, &key)
+            .write(16, &mut values);
+        bpf(Command::LookUp, &mut attributes)?;
+        let (values, _) = values.as_chunks::<8>();
+        Ok(values.iter().map(|value| u64::from_ne_bytes(*value)).sum())
+    }
+}
+
+/// CPUs that the kernel has room for: so many values has each counter, be they online or not.
+fn possible_cpus() -> io::Result<usize> {
+    let text = fs::read_to_string("/sys/devices/system/cpu/possible")?;
+    let list = crate::facts::parse_list(text.trim())
+        .ok_or_else(|| io::Error::other(format!("no list of CPUs: {text}")))?;
+    list.iter()
+        .max()
+        .and_then(|last| usize::try_from(last + 1).ok())
+        .ok_or_else(|| io::Error::other("no CPU is possible"))
+}
+
+/// A program that the kernel has taken.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    descriptor: OwnedFd,
+}
+
+/// How much the kernel may say about a program that it refuses.
+const LOG_BYTES: u32 = 1 << 16;
+
+/// `BPF_PROG_TYPE_XDP`.
+const PROGRAM_XDP: u32 = 6;
+
+impl Loaded {
+    pub(super) fn new(name: &str, code: &[u64]) -> io::Result<Self> {
+        let bytes: Vec<u8> = code
+            .iter()
+            .flat_map(|instruction| instruction.to_le_bytes())
+            .collect();
+        let count = u32::try_from(code.len()).map_err(io::Error::other)?;
+        // Functions of the kernel that we call ask for no license; ours is compatible with nothing that it exports to GPL.
+        let license = b"Apache-2.0\0";
+        let plain = Attributes::default()
+            .word(0, PROGRAM_XDP)
+            .word(4, count)
+            .read(8, &bytes)
+            .read(16, license)
+            .name(48, name.as_bytes());
+        new_descriptor(Command::Load, &mut plain.clone())
+            .or_else(|refused| {
+                // Once more, so that it says why.
+                let mut log = vec![0; usize::try_from(LOG_BYTES).map_err(io::Error::other)?];
+                let mut talkative = plain.word(24, 1).word(28, LOG_BYTES).write(32, &mut log);
+                new_descriptor(Command::Load, &mut talkative).map_err(|_| {
+                    let said = CStr::from_bytes_until_nul(&log)
+                        .map(|text| text.to_string_lossy().into_owned());
+                    let last: Vec<String> = said
+                        .unwrap_or_default()
+                        .lines()
+                        .rev()
+                        .take(4)
+                        .map(str::to_owned)
+                        .collect();
+                    io::Error::new(refused.kind(), format!("{refused}: {}", last.join(" / ")))
+                })
+            })
+            .map(|descriptor| Self { descriptor })
+    }
+
+    /// Runs the program on a packet, and says what it answers (`BPF_PROG_TEST_RUN`).
+    #[cfg(test)]
+    pub(super) fn test(&self, packet: &[u8]) -> io::Result<u32> {
+        let bytes = u32::try_from(packet.len()).map_err(io::Error::other)?;
+        let mut attributes = Attributes::default()
+            .descriptor(0, self.descriptor.as_fd())
+            .word(8, bytes)
+            .read(16, packet)
+            .word(32, 1);
+        bpf(Command::TestRun, &mut attributes)?;
+        Ok(u32::try_from(attributes.0[0] >> 32).expect("invariant: 32 bits are left"))
+    }
+
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
