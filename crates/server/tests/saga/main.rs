@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stadion_core::fleet::{AllocationRequest, Fleet};
 use stadion_core::id::TicketId;
-use stadion_core::matches::{AbandonReason, Fill, MatchEnd, MatchPlan, MatchState, Quality};
+use stadion_core::matches::{AbandonReason, MatchEnd, MatchPlan, MatchState};
 use stadion_core::rules::AcceptanceRule;
 use stadion_core::scaling::ScalingRules;
 use stadion_core::session::SessionRules;
