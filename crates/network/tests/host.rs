@@ -14,6 +14,8 @@ traffic_shape:
 firewall:
   games: [minecraft]
   trusted: [198.51.100.0/24]
+ddos_protect:
+  xdp: auto
 ";
 
 #[test]

@@ -204,6 +204,11 @@ impl Space {
                 }
             }
         }
+        let link = self
+            .inside("ip", &["-j", "link", "show", "dev", "v0"])
+            .stdout;
+        let link: serde_json::Value = serde_json::from_str(&link).unwrap_or_default();
+        state += &format!("xdp {}\n", link[0]["xdp"]["prog"]["name"]);
         for path in SYSCTLS {
             state += &format!("{path} = {}\n", self.sysctl(path));
         }
