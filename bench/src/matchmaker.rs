@@ -2,6 +2,7 @@
 //!
 //! Nothing but the planner runs: one core, no platform, no store. Every generator has a fixed seed.
 
+mod backfill;
 mod contest;
 pub(crate) mod crowd;
 mod duels;
@@ -18,13 +19,14 @@ use crate::Failure;
 use crate::figure::Figure;
 
 /// Its benchmarks; `matchmaker` is all of them.
-pub(crate) const NAMES: [&str; 15] = [
+pub(crate) const NAMES: [&str; 16] = [
     "matchmaker_memory",
     "matchmaker_w1_1000",
     "matchmaker_w1_100000",
     "matchmaker_w1_1000000",
     "matchmaker_w2",
     "matchmaker_w3",
+    "matchmaker_w4",
     "matchmaker_w5",
     "matchmaker_w6",
     "matchmaker_w7",
@@ -44,6 +46,7 @@ pub(crate) fn run(name: &str) -> Result<Vec<Figure>, Failure> {
         "matchmaker_w1_1000000" => duels::run(1_000_000),
         "matchmaker_w2" => open_match::battle_royale(),
         "matchmaker_w3" => open_match::team_shooter(),
+        "matchmaker_w4" => backfill::run(),
         "matchmaker_w5" => nakama::run(),
         "matchmaker_w6" => flexmatch::run(),
         "matchmaker_w7" => parties::roles(),

@@ -254,6 +254,10 @@ impl Scene {
 }
 
 impl Outcome {
+    pub(super) fn matches(&self) -> usize {
+        self.matches
+    }
+
     /// A figure beside this, the baseline's outcome. Of one that was stopped only the time until then is worth a word.
     pub(super) fn beside(
         &self,

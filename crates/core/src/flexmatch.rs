@@ -118,7 +118,8 @@ pub struct Algorithm {
     pub balanced: bool,
     /// How tickets are grouped before they are tried.
     pub batching: Batching,
-    /// Attributes that tickets are sorted by, with [`Batching::Sorted`].
+    /// Attributes in which those who are tried first should be like the one they are tried with, with
+    /// [`Batching::Sorted`].
     pub sort_by: Vec<String>,
     /// The attribute whose team means are balanced.
     pub balanced_attribute: Option<String>,
@@ -138,7 +139,7 @@ pub enum Batching {
     Sorted,
     /// The name of the strategy, which older pages of the guide ask for here.
     Balanced,
-    /// As many as possible together.
+    /// As many as possible together; what strategy `balanced` does where nothing is said.
     LargestPopulation,
     /// By the region with the lowest latency.
     FastestRegion,
@@ -242,12 +243,21 @@ impl RuleSet {
         sort::order(self, anchor, one, other)
     }
 
-    /// Whether any rule sorts.
+    /// Whether any rule sorts, or `sortByAttributes` does.
     #[must_use]
     pub fn sorts(&self) -> bool {
-        self.rules
-            .iter()
-            .any(|rule| matches!(rule.kind, rule::Kind::Sort(_)))
+        let mut rules = self.rules.iter();
+        self.algorithm.batching == Batching::Sorted
+            || rules.any(|rule| matches!(rule.kind, rule::Kind::Sort(_)))
+    }
+
+    /// Whether matches should be looked for where most players are, rather than where each plays best.
+    #[must_use]
+    pub const fn wants_crowds(&self) -> bool {
+        matches!(
+            self.algorithm.batching,
+            Batching::LargestPopulation | Batching::Balanced
+        )
     }
 
     /// The rating of a player who brings none, as the rule set has it.

@@ -5,7 +5,7 @@ use super::rule::{
 };
 use super::statement::Statement;
 use super::steps::{Limit, Stepped};
-use super::{Broken, RuleSet};
+use super::{Batching, Broken, RuleSet};
 
 impl RuleSet {
     /// What is broken, in words.
@@ -54,6 +54,18 @@ impl RuleSet {
             format!("{}{inside}", self.rule_in_words(rule))
         }));
         lines.push(format!("waiting is that of the {whose} ticket of a match"));
+        let algorithm = &self.algorithm;
+        if algorithm.batching == Batching::Sorted {
+            let attributes = algorithm.sort_by.join(", then ");
+            let line = format!("tried first: whoever is alike in {attributes}");
+            lines.push(line);
+        }
+        if self.wants_crowds() {
+            lines.push("tried first: the region where most players wait".into());
+        }
+        if algorithm.batching == Batching::FastestRegion {
+            lines.push("tried first: the region with the lowest latency".into());
+        }
         lines
     }
 

@@ -310,7 +310,11 @@ fn algorithm(fields: &Fields<'_>, names: &Names) -> Result<Algorithm, RuleSetErr
     let ages = [("newest", false), ("oldest", true)];
     Ok(Algorithm {
         balanced,
-        batching: batching.unwrap_or_default(),
+        batching: batching.unwrap_or(if balanced {
+            Batching::LargestPopulation
+        } else {
+            Batching::Random
+        }),
         sort_by,
         balanced_attribute: balanced_attribute.map(Into::into),
         backfill_priority: fields

@@ -1,10 +1,10 @@
-//! Sort rules: whom to try first around the oldest ticket.
+//! Sort rules, and `sortByAttributes`: whom to try first around the oldest ticket.
 
 use std::cmp::Ordering;
 
 use super::evaluate::{Missing, party_number};
 use super::rule::{Kind, Party, Sort};
-use super::{AttributeType, RuleSet};
+use super::{AttributeType, Batching, RuleSet};
 use crate::ticket::Ticket;
 
 /// See [`RuleSet::order`]. Earlier rules decide first; who lacks the attribute comes last.
@@ -21,6 +21,45 @@ pub(super) fn order(set: &RuleSet, anchor: &Ticket, one: &Ticket, other: &Ticket
             (Err(_), Ok(_)) => Ordering::Greater,
             (Err(_), Err(_)) => Ordering::Equal,
         };
+        if ordering != Ordering::Equal {
+            return ordering;
+        }
+    }
+    if set.algorithm.batching == Batching::Sorted {
+        alike(set, anchor, one, other)
+    } else {
+        Ordering::Equal
+    }
+}
+
+/// Who is more like the anchor in the attributes that tickets are sorted by: in a sorted pool those are its neighbours.
+fn alike(set: &RuleSet, anchor: &Ticket, one: &Ticket, other: &Ticket) -> Ordering {
+    let declared = |name: &String| {
+        set.names
+            .attributes
+            .iter()
+            .find(|known| known.name == *name)
+    };
+    for attribute in set.algorithm.sort_by.iter().filter_map(declared) {
+        let distance = |ticket: &Ticket| -> f64 {
+            if attribute.kind == AttributeType::Number {
+                let mean = |ticket| {
+                    party_number(ticket, Party::Average, |player| attribute.number(player))
+                };
+                return match (mean(ticket), mean(anchor)) {
+                    (Ok(own), Ok(wanted)) => (own - wanted).abs(),
+                    _ => f64::INFINITY,
+                };
+            }
+            let wanted = anchor.players.first().and_then(|p| attribute.value(p));
+            let same = |player| attribute.value(player) == wanted;
+            if ticket.players.iter().all(same) {
+                0.0
+            } else {
+                1.0
+            }
+        };
+        let ordering = distance(one).total_cmp(&distance(other));
         if ordering != Ordering::Equal {
             return ordering;
         }

@@ -160,7 +160,8 @@ impl<'a> Tick<'a> {
         best.map_or(Look::Later(later), Look::Offer)
     }
 
-    /// The regions in `mask`; where groups are dear to find, the nearest first.
+    /// The regions in `mask`; where groups are dear to find, the nearest first, or those with most players if a rule set
+    /// wants that.
     fn regions_of(&self, slot: u32, mask: u64) -> impl Iterator<Item = usize> + use<> {
         let mut regions = [0_u8; REGIONS_MAX];
         let mut count = 0;
@@ -169,8 +170,21 @@ impl<'a> Tick<'a> {
             count = at + 1;
         }
         if self.general {
-            let reaches = &self.index.slots.cold(slot).reaches;
-            regions[..count].sort_by_key(|region| reaches[usize::from(*region)].choice);
+            let cold = self.index.slots.cold(slot);
+            let choice = |region: usize| cold.reaches[region].choice;
+            let set = self.index.rules.rules.rule_set.as_ref();
+            if set.is_some_and(|set| set.wants_crowds()) {
+                let players = |region: usize| {
+                    let shelf = self.index.shelf_index(cold.partition, region);
+                    std::cmp::Reverse(self.index.shelves[shelf].players())
+                };
+                regions[..count].sort_by_key(|region| {
+                    let region = usize::from(*region);
+                    (players(region), choice(region))
+                });
+            } else {
+                regions[..count].sort_by_key(|region| choice(usize::from(*region)));
+            }
         }
         regions.into_iter().take(count).map(usize::from)
     }
