@@ -1,6 +1,7 @@
 //! Between the platform's words and what travels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use stadion_client::ProblemKind;
 use stadion_client::wire;
@@ -214,7 +215,10 @@ pub(crate) fn seat(session: &Session) -> wire::Seat {
     }
 }
 
-pub(crate) fn line_up(of: &Match) -> wire::Match {
+/// A match, with its `sessions`.
+pub(crate) fn line_up(of: &Match, sessions: &[Arc<Session>]) -> wire::Match {
+    let seats = sessions.iter().filter(|session| session.state.is_live());
+    let seated: HashSet<&PlayerId> = seats.map(|session| &session.player_id).collect();
     wire::Match {
         match_id: of.id.to_string(),
         game_mode: of.game_mode.to_string(),
@@ -228,6 +232,7 @@ pub(crate) fn line_up(of: &Match) -> wire::Match {
                 ticket_id: player.ticket_id.to_string(),
                 team: player.team,
                 role: player.role.clone(),
+                seated: seated.contains(&player.player_id),
             })
             .collect(),
         backfill: of.backfill.as_ref().map(|offer| wire::OpenSeats {

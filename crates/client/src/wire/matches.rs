@@ -15,6 +15,9 @@ pub struct MatchPlayer {
     /// What the player was matched to play, where the game mode has roles; absent for whoever takes any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// Whether the player has a seat, reserved or active; not any more after leaving, and before the match is live.
+    #[serde(default)]
+    pub seated: bool,
 }
 
 /// Free seats of a live match that its game server would have filled.

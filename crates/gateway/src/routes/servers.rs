@@ -13,7 +13,7 @@ use stadion_core::limits::{HEARTBEATS_PER_CALL_MAX, LATENCY_MAX_MS};
 use stadion_core::matches::{self, MatchEnd, MatchState};
 use stadion_core::rules::Backfill;
 use stadion_core::session::{EndReason, Heartbeat};
-use stadion_core::state::{StateError, Verdict};
+use stadion_core::state::{Filter, StateError, Verdict};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -177,6 +177,16 @@ async fn own_match(
     Ok(found)
 }
 
+/// A match, with who is seated.
+async fn shown(gateway: &Gateway, shown: &matches::Match) -> Result<Json<Match>, Refusal> {
+    let filter = Filter {
+        match_id: Some(shown.id),
+        ..Filter::default()
+    };
+    let sessions = gateway.0.state.sessions(&filter).await?;
+    Ok(Json(convert::line_up(shown, &sessions)))
+}
+
 /// The line-up of the server's own match.
 #[utoipa::path(get, path = "/v1/matches/{match_id}", tag = "game servers", operation_id = "get_match",
     params(("match_id" = String, Path, description = "Id of the match")),
@@ -188,7 +198,7 @@ async fn read_match(
     Path(text): Path<String>,
 ) -> Result<Json<Match>, Refusal> {
     let found = own_match(&gateway, &server, &text).await?;
-    Ok(Json(convert::line_up(&found)))
+    shown(&gateway, &found).await
 }
 
 /// Offers free seats of the server's own live match; the matchmaker fills them.
@@ -254,7 +264,7 @@ async fn set_seats(
         StateError::Full { .. } => Refusal::new(ProblemKind::TooManySeats, error.to_string()),
         error => error.into(),
     })?;
-    Ok(Json(convert::line_up(&game)))
+    shown(gateway, &game).await
 }
 
 /// Reports how a match ended; it is over then.
@@ -277,5 +287,5 @@ async fn report_result(
     let ended = state
         .end_match(found.id, MatchEnd::Finished, result, gateway.now())
         .await?;
-    Ok(Json(convert::line_up(&ended)))
+    shown(&gateway, &ended).await
 }

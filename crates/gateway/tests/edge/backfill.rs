@@ -84,6 +84,8 @@ async fn a_game_server_has_a_free_seat_filled() {
         ("eve", Some("healer"))
     );
     assert_eq!((line_up.players.len(), line_up.backfill), (5, None));
+    let left: Vec<_> = line_up.players.iter().filter(|p| !p.seated).collect();
+    assert_eq!((left.len(), left[0].player_id.as_str()), (1, "dot"));
     // Who left may ask for another match.
     let dot = world.player("dot");
     dot.create_ticket(&duel("dot"), None).await.unwrap();

@@ -333,6 +333,10 @@ impl Game {
             if !heartbeats.is_empty() {
                 out.want(Effect::Heartbeats(Heartbeats { heartbeats }));
             }
+            // Somebody may have lost a seat without ever coming.
+            if self.vacancies(now_ms).is_some() {
+                out.want(Effect::Offer);
+            }
         }
         Some(now_ms + SNAPSHOT_MS)
     }

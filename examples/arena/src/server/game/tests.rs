@@ -62,6 +62,7 @@ fn lineup(players: u16) -> Match {
             ticket_id: format!("tkt_{player}"),
             team: u32::from(player % 2),
             role: None,
+            seated: true,
         })
         .collect();
     Match {
@@ -150,9 +151,13 @@ fn the_seat_of_a_player_who_left_is_for_a_newcomer() {
     game.on_datagram(200, address(1), datagram, &mut out);
     assert!(out.wanted.contains(&Effect::EndSession("ses_1".into())));
     let vacancies = game.vacancies(200).unwrap();
-    assert_eq!(vacancies.seats(&lineup(3)), [0, 1]);
+    let mut left = lineup(4);
+    left.players[1].seated = false;
+    left.players[3].seated = false;
+    assert_eq!(vacancies.seats(&left), [0, 1]);
     // One is on the way already: the fourth of the line-up, in the same team.
-    assert_eq!(vacancies.seats(&lineup(4)), [0, 0]);
+    left.players[3].seated = true;
+    assert_eq!(vacancies.seats(&left), [0, 0]);
     join(&mut game, 300, 3, &mut out);
     assert_eq!(game.present(), 3);
 

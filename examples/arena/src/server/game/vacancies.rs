@@ -1,7 +1,5 @@
 //! Seats that players have left, and who else may have them.
 
-use std::collections::BTreeSet;
-
 use stadion_client::wire::Match;
 
 use super::{Game, Phase};
@@ -14,19 +12,13 @@ const LAST_PART: u64 = 4;
 pub(in crate::server) struct Vacancies {
     /// Players of each team when the match began.
     team_players: Vec<u32>,
-    /// Players who have left.
-    gone: BTreeSet<String>,
 }
 
 impl Vacancies {
     /// Free seats by team, when the line-up has come to this: newcomers who are on their way have a seat already.
     pub(in crate::server) fn seats(&self, lineup: &Match) -> Vec<u32> {
         let mut seats = self.team_players.clone();
-        let here = lineup
-            .players
-            .iter()
-            .filter(|player| !self.gone.contains(&player.player_id));
-        for player in here {
+        for player in lineup.players.iter().filter(|player| player.seated) {
             let team = usize::try_from(player.team).unwrap_or(usize::MAX);
             if let Some(free) = seats.get_mut(team) {
                 *free = free.saturating_sub(1);
@@ -49,14 +41,12 @@ impl Game {
         }
     }
 
-    /// What is to be filled at `now_ms`; none where nobody left, and in the last part.
+    /// What is to be filled at `now_ms`; none where all are here, and in the last part.
     pub(in crate::server) fn vacancies(&self, now_ms: u64) -> Option<Vacancies> {
-        let is_open = self.takes_newcomers(now_ms);
-        let gone = self.seats.iter().filter(|seat| !seat.is_present());
-        let gone: BTreeSet<_> = gone.map(|seat| seat.player_id.clone()).collect();
-        (is_open && !gone.is_empty()).then(|| Vacancies {
+        let wanted: u32 = self.team_players.iter().sum();
+        let is_short = u32::try_from(self.present()).is_ok_and(|here| here < wanted);
+        (is_short && self.takes_newcomers(now_ms)).then(|| Vacancies {
             team_players: self.team_players.clone(),
-            gone,
         })
     }
 }
