@@ -39,7 +39,7 @@ Examples:
   stadion network firewall --profile node.yaml --apply          do it, and put it back in 60 s ...
   stadion network confirm                                       ... unless this is said
   stadion network rollback                                      the host as it was before all of it
-  stadion network profile recommended > node.yaml               a profile to begin with
+  stadion network profile recommended                           a profile to begin with, for a file
   stadion network optimize --netns blue --json                  in a network namespace, for machines";
 
 /// Tune, shape and protect this host's network, and put it back
@@ -58,7 +58,12 @@ pub struct Network {
 #[derive(Args, Clone, Debug)]
 pub struct Common {
     /// The profile: a file, `recommended` or `guide`
-    #[arg(long, global = true, value_name = "FILE", default_value = "recommended")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "recommended"
+    )]
     pub profile: String,
     /// Answer in JSON
     #[arg(long, global = true)]
@@ -87,7 +92,9 @@ pub enum Verb {
     #[command(after_help = "Example:\n  stadion network optimize --apply")]
     Optimize(Change),
     /// Let game packets leave first, on an uplink whose rate is known
-    #[command(after_help = "Example:\n  stadion network traffic-shape --interface eth0 --rate 950mbit --apply")]
+    #[command(
+        after_help = "Example:\n  stadion network traffic-shape --interface eth0 --rate 950mbit --apply"
+    )]
     TrafficShape(Change),
     /// Drop floods before they cost the servers anything
     #[command(after_help = "Example:\n  stadion network ddos-protect --apply --confirm-within 2m")]
@@ -96,7 +103,9 @@ pub enum Verb {
     #[command(after_help = "Example:\n  stadion network firewall --profile node.yaml --apply")]
     Firewall(Change),
     /// All of the above, under one snapshot and one confirmation
-    #[command(after_help = "Example:\n  stadion network full-setup --profile node.yaml --rate 950mbit --apply")]
+    #[command(
+        after_help = "Example:\n  stadion network full-setup --profile node.yaml --rate 950mbit --apply"
+    )]
     FullSetup(Change),
     /// What happens on this host now: rates, losses, fill, latency to a peer
     #[command(after_help = watch::MONITOR_HELP)]
@@ -108,10 +117,13 @@ pub enum Verb {
     #[command(after_help = "Example:\n  stadion network probe-server --listen 0.0.0.0:9710")]
     ProbeServer(watch::ProbeServerArgs),
     /// Make the changes that wait stay, also after the next boot
+    #[command(after_help = "Example:\n  stadion network confirm")]
     Confirm,
     /// Put the host back to what it was before our first change
+    #[command(after_help = "Example:\n  stadion network rollback")]
     Rollback,
     /// What is in force, what waits, what others changed
+    #[command(after_help = "Example:\n  stadion network status --json")]
     Status,
     /// Print a built-in profile, with notes on where the two differ and why
     #[command(after_help = "Example:\n  stadion network profile recommended > node.yaml")]
@@ -180,10 +192,9 @@ pub type Env = BTreeMap<String, String>;
 
 /// Reads `60s`, `2m`, `1h`, `500ms`.
 fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is not a time; write a number and a unit, such as 60s, 2m or 1h");
-    let digits = text
-        .find(|c: char| !c.is_ascii_digit())
-        .ok_or_else(wrong)?;
+    let wrong =
+        || format!("{text:?} is not a time; write a number and a unit, such as 60s, 2m or 1h");
+    let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().map_err(|_| wrong())?;
     let unit_ms = match unit {
@@ -203,6 +214,37 @@ fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_help_shows_can_be_typed() {
+        fn check(command: &clap::Command) {
+            let help = command.get_after_help().map(ToString::to_string);
+            let help = help.unwrap_or_default();
+            let is_hidden = command.is_hide_set();
+            assert!(
+                is_hidden || help.contains("Example"),
+                "{}",
+                command.get_name()
+            );
+            for line in help
+                .lines()
+                .filter(|line| line.contains("stadion network "))
+            {
+                // Three blanks and prose follow, or a redirection that is the shell's.
+                let typed = line.trim().trim_start_matches("sudo ");
+                let typed = typed.split("   ").next().unwrap_or_default();
+                let words = typed.split(' ').skip(1).take_while(|word| *word != ">");
+                let whole = Network::augment_args(clap::Command::new("network"));
+                if let Err(error) = whole.try_get_matches_from(words) {
+                    panic!("{line}: {error}");
+                }
+            }
+            command.get_subcommands().for_each(check);
+        }
+        let whole = Network::augment_args(clap::Command::new("network"));
+        whole.clone().debug_assert();
+        check(&whole);
+    }
 
     #[test]
     fn times_are_read_with_their_units() {

@@ -32,7 +32,7 @@ Exit codes:
 
 Examples:
   stadion network monitor                                       a table, drawn again every second
-  stadion network monitor --count 60 --json > minute.jsonl      for machines, an object per interval
+  stadion network monitor --count 60 --json                     for machines, an object per interval
   stadion network monitor --probe edge-2:9710                   with loss and latency to a probe-server
   stadion network monitor --listen 127.0.0.1:9711               for Prometheus, at /metrics";
 

@@ -133,7 +133,8 @@ impl Engine<'_> {
                 return;
             }
         };
-        if is_plain(&wish.subject) && now.is_none() && wish.want.is_some() {
+        let is_kernels = is_plain(&wish.subject) && !matches!(wish.subject, Subject::Xdp(_));
+        if is_kernels && now.is_none() && wish.want.is_some() {
             plan.skips.push(Skip::new(
                 wish.subject.to_string(),
                 absent(&wish.subject, facts),
