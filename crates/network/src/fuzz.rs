@@ -1,16 +1,19 @@
 //! For a fuzzer: what reaches this crate from outside, bytes in. Each function says whether the bytes were accepted, and
 //! panics where a promise is broken, which is the defect to find.
 
+use crate::facts::{list_of, parse_list};
 use crate::observe::{
     conntrack, counters, interfaces, interrupts, nftables, qdisc, sets, sockets, softnet,
 };
 use crate::probe::{HEADER_BYTES, Probe};
+use crate::profile::Profile;
 use crate::report::redact;
+use crate::rules::{self, foreign, kept};
 
 /// A text of `/proc` or `/sys`: every parser, and what it understood is bounded by the text.
 ///
 /// # Panics
-/// When a parser makes more out of a text than is in it.
+/// When a parser makes more out of a text than is in it, or reads a list of processors otherwise than it wrote it.
 pub fn kernel_text(data: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(data) else {
         return false;
@@ -33,6 +36,15 @@ pub fn kernel_text(data: &[u8]) -> bool {
     let stat = conntrack::Stat::parse("stat", text);
     rows(stat.ok().map(|stat| stat.rows.len()));
     accepted |= conntrack::number("a number", text).is_ok();
+    accepted |= !foreign::iptables(text).ports.is_empty();
+    if let Some(cpus) = parse_list(text) {
+        accepted = true;
+        assert_eq!(
+            parse_list(&list_of(&cpus)),
+            Some(cpus),
+            "written and read again"
+        );
+    }
     accepted
 }
 
@@ -45,6 +57,8 @@ pub fn tool_output(data: &[u8]) -> bool {
         qdisc::parse(text).is_ok(),
         nftables::counters(text).is_ok(),
         nftables::ruleset(text).is_ok(),
+        foreign::nft(text, rules::TABLE).is_ok(),
+        kept::again("known4", text).is_ok(),
     ]
     .contains(&true)
 }
@@ -89,4 +103,21 @@ pub fn redaction(data: &[u8]) -> bool {
     let once = redact(text, &[]);
     assert_eq!(redact(&once, &[]), once, "nothing is left to redact");
     once != text
+}
+
+/// A profile: what was understood is the same after it was written and read again.
+///
+/// # Panics
+/// When it is not.
+pub fn profile(data: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return false;
+    };
+    let Ok(profile) = Profile::parse("fuzz", text) else {
+        return false;
+    };
+    let written = serde_saphyr::to_string(&profile).expect("what was read can be written");
+    let again = Profile::parse("written", &written).ok();
+    assert_eq!(again.as_ref(), Some(&profile), "written and read again");
+    true
 }

@@ -11,6 +11,9 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 use stadion_netlab::{Flood, FloodSpec, Sources, Wire, lose, unable};
+use stadion_network::Error;
+use stadion_network::host::Host;
+use stadion_network::monitor::ask;
 use tempfile::TempDir;
 
 const TOOL: &str = env!("CARGO_BIN_EXE_stadion-network");
@@ -153,6 +156,37 @@ fn a_flood_shows_as_drops_of_the_socket_and_as_a_full_set() {
         interfaces.as_object().unwrap().len() <= 2,
         "eth0 and lo, and none of the machine: {interfaces}"
     );
+}
+
+#[test]
+fn kernels_that_count_sets_and_kernels_that_do_not_say_the_same() {
+    let Some(wire) = wire() else { return };
+    let space = &wire.server.space;
+    let addresses: Vec<String> = (0..3_000_u32)
+        .map(|n| format!("10.1.{}.{}", n / 250, n % 250))
+        .collect();
+    let rules = format!(
+        "table inet stadion {{\n set many4 {{\n type ipv4_addr\n size 4096\n elements = {{ {} }}\n }}\n\
+         chain in {{\n udp dport {{ 1, 2 }} accept\n }}\n}}\n",
+        addresses.join(", ")
+    );
+    space.nft(&rules).unwrap();
+    let asked = space.run(|| {
+        let sets = ask::sets(&Host::node())?;
+        let counted: Result<Vec<u64>, Error> = sets.iter().map(ask::count).collect();
+        Ok::<_, Error>((sets, counted?))
+    });
+    let (sets, counted) = asked.unwrap().unwrap();
+    assert_eq!(sets.len(), 1, "the set inside a rule has no name: {sets:?}");
+    assert_eq!(
+        (sets[0].name.as_str(), sets[0].size),
+        ("many4", Some(4_096))
+    );
+    assert_eq!(counted, [3_000], "one by one");
+    match sets[0].count {
+        Some(count) => assert_eq!(count, 3_000, "as the kernel says"),
+        None => eprintln!("this kernel does not count (Linux 6.16 does)"),
+    }
 }
 
 fn probe_server(wire: &Wire) -> Running {

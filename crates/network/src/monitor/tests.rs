@@ -480,3 +480,17 @@ fn numbers_are_short() {
     let shown = [0.0, 12.0, 1.25, 999.0, 1_000.0, 1_234_567.0, 9.9e9].map(show::short);
     assert_eq!(shown, ["0", "12", "1.2", "999", "1.0k", "1.2M", "9.9G"]);
 }
+
+#[test]
+fn the_documentation_names_every_measure_and_every_threshold_with_its_default() {
+    let text = include_str!("../../../../docs/network.md");
+    for metric in c::ALL {
+        let name = format!("`{}`", metric.name);
+        assert_eq!(text.matches(&name).count(), 1, "{name}, once");
+    }
+    let thresholds = serde_json::to_value(Thresholds::default()).unwrap();
+    for (name, default) in thresholds.as_object().unwrap() {
+        let told = format!("| `{name}` ({}) |", default.as_f64().unwrap());
+        assert!(text.contains(&told), "{told}");
+    }
+}

@@ -1,34 +1,48 @@
 //! Section `thresholds` of a profile.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
-/// When `monitor` and `report` raise an alarm: above each of these, not at it. Rates are over one interval.
+/// When `monitor` and `report` raise an alarm: above each of these, not at it. Rates are over one interval. A number that
+/// nothing reaches, such as 1e9, switches one off.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
     /// Datagrams lost at full socket buffers, per second.
+    #[serde(deserialize_with = "limit")]
     pub udp_buffer_errors_per_second: f64,
     /// Datagrams lost at the sockets of one watched port, per second.
+    #[serde(deserialize_with = "limit")]
     pub socket_drops_per_second: f64,
     /// Packets that an interface loses or breaks, per second and direction.
+    #[serde(deserialize_with = "limit")]
     pub interface_drops_per_second: f64,
     /// Packets that a processor drops because its backlog is full, per second.
+    #[serde(deserialize_with = "limit")]
     pub softnet_drops_per_second: f64,
     /// Rounds of a processor that end with packets left, per second.
+    #[serde(deserialize_with = "limit")]
     pub softnet_squeezes_per_second: f64,
     /// TCP connections lost at full accept queues, per second.
+    #[serde(deserialize_with = "limit")]
     pub listen_drops_per_second: f64,
     /// Used part of the connection table, percent.
+    #[serde(deserialize_with = "limit")]
     pub conntrack_fill_percent: f64,
     /// Packets dropped because the connection table was full, per second.
+    #[serde(deserialize_with = "limit")]
     pub conntrack_drops_per_second: f64,
     /// Used part of a set of nftables, percent: a full set of meters lets everything through.
+    #[serde(deserialize_with = "limit")]
     pub set_fill_percent: f64,
     /// Probes that do not return, percent.
+    #[serde(deserialize_with = "limit")]
     pub probe_loss_percent: f64,
     /// Time that 99 of 100 probes take at most, milliseconds.
+    #[serde(deserialize_with = "limit")]
     pub probe_p99_ms: f64,
     /// Jitter of the probes, milliseconds.
+    #[serde(deserialize_with = "limit")]
     pub probe_jitter_ms: f64,
 }
 
@@ -60,5 +74,32 @@ impl Thresholds {
     #[must_use]
     pub fn guide() -> Self {
         Self::default()
+    }
+}
+
+/// What is no number is above nothing, and would switch an alarm off unseen.
+fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let limit = f64::deserialize(deserializer)?;
+    match limit.is_finite() && limit >= 0.0 {
+        true => Ok(limit),
+        false => Err(D::Error::custom("a threshold is a number from 0 on")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::profile::Profile;
+
+    #[test]
+    fn a_threshold_is_a_number_from_zero_on() {
+        let read = |limit: &str| {
+            let text = format!("thresholds:\n  set_fill_percent: {limit}\n");
+            Profile::parse("p.yaml", &text)
+        };
+        assert!((read("50").unwrap().thresholds.set_fill_percent - 50.0).abs() < 1e-9);
+        for wrong in [".nan", ".inf", "-1", "many"] {
+            let error = read(wrong).unwrap_err().to_string();
+            assert!(error.contains("p.yaml"), "{wrong}: {error}");
+        }
     }
 }
