@@ -15,10 +15,13 @@ mod index;
 mod judged;
 mod near;
 mod offer;
+mod pairs;
+mod players;
 mod proposal;
 mod roles;
 mod seats;
 mod shelf;
+mod shelving;
 mod slots;
 mod teams;
 mod tick;
@@ -47,8 +50,6 @@ pub struct Pool {
     mode: GameMode,
     index: Index,
     live: Live,
-    /// Plans made.
-    plans: u32,
     /// Regions with a fleet at the last plan, as bits.
     named: u64,
 }
@@ -109,7 +110,6 @@ impl Pool {
             index: Index::new(&mode, regions),
             live: Live::default(),
             mode,
-            plans: 0,
             named: 0,
         }
     }
@@ -190,9 +190,8 @@ impl Pool {
         }
         let mut plan = Plan::default();
         let due = self.index.take_due(now);
-        self.plans = self.next_plan();
         self.live.wake(&mut self.index, now);
-        let mut tick = Tick::new(&mut self.index, &self.mode, now, self.plans);
+        let mut tick = Tick::new(&mut self.index, &self.mode, now);
         tick.fill(&mut self.live, Turn::Before, budget, &mut plan);
         let stuck = tick.run(due, &mut free, budget, &mut plan);
         tick.fill(&mut self.live, Turn::After, budget, &mut plan);
@@ -205,16 +204,6 @@ impl Pool {
         };
         self.count_waiting(&free, &mut plan);
         plan
-    }
-
-    /// Numbers come round after 2^32 plans: then no ticket may carry an old one.
-    fn next_plan(&mut self) -> u32 {
-        self.plans.checked_add(1).unwrap_or_else(|| {
-            for hot in &mut self.index.slots.hot {
-                hot.taken = 0;
-            }
-            1
-        })
     }
 
     fn count_waiting(&self, free: &Free, plan: &mut Plan) {

@@ -18,7 +18,9 @@ impl Index {
             self.next_to(&changed)
         };
         for slot in again {
-            if self.slots.cold(slot).due != FRESH {
+            // Whether it could play but for a server is to be seen anew.
+            self.slots.hot_mut(slot).stuck = false;
+            if self.slots.hot(slot).due != FRESH {
                 self.refresh(slot);
             }
         }

@@ -98,6 +98,17 @@ impl Compiled {
         }
     }
 
+    /// The first moment at which a ticket that waits since then allows `spread`.
+    pub(super) fn allowed_at(&self, spread: i64, since: u64) -> u64 {
+        let waited = self.allowance.until(spread);
+        waited.map_or(u64::MAX, |waited| since.saturating_add(waited))
+    }
+
+    /// Whether a match is two single players, or nothing.
+    pub(super) fn is_pairs(&self) -> bool {
+        self.target == 2 && self.sizes.is_empty()
+    }
+
     /// The first moment at which a match of this spread is worth making, whose members have waited since `eager` on
     /// average.
     pub(super) fn aimed_at(&self, spread: i64, eager: u64) -> u64 {

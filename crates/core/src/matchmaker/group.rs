@@ -86,20 +86,20 @@ impl<'a> Growing<'a> {
 
     fn tolerates(&self, slot: u32) -> bool {
         let slots = &self.index.slots;
-        let cold = slots.cold(slot);
         if let Some(set) = &self.index.rules.rules.rule_set {
             let members: Vec<&Ticket> = self
                 .members
                 .iter()
                 .map(|slot| slots.ticket(*slot))
                 .collect();
-            if !set.could_join(&members, &cold.ticket, Timestamp(self.now)) {
+            if !set.could_join(&members, slots.ticket(slot), Timestamp(self.now)) {
                 return false;
             }
         }
-        if !self.touchy && !cold.is_touchy() {
+        if !self.touchy && !slots.hot(slot).touchy {
             return true;
         }
+        let cold = slots.cold(slot);
         self.members.iter().all(|member| {
             let other = slots.cold(*member);
             let tolerant = match (&cold.wishes, &other.wishes) {
@@ -121,7 +121,7 @@ impl<'a> Growing<'a> {
 
     /// Seats a ticket in the fullest team that has room for it, so that large parties find room as long as possible.
     fn seat(&mut self, slot: u32) -> bool {
-        let size = self.index.slots.hot(slot).size;
+        let size = self.index.slots.hot(slot).size();
         let mut tried = 0_u64;
         loop {
             let open = (0..self.room.len())
@@ -143,9 +143,9 @@ impl<'a> Growing<'a> {
 
     fn join(&mut self, slot: u32) {
         let hot = self.index.slots.hot(slot);
-        self.touchy |= self.index.slots.cold(slot).is_touchy();
+        self.touchy |= hot.touchy;
         self.members.push(slot);
-        self.players += hot.size;
+        self.players += hot.size();
         self.lowest = self.lowest.min(hot.skill);
         self.highest = self.highest.max(hot.skill);
     }
@@ -168,12 +168,11 @@ pub(super) fn around(
     anchor: u32,
     region: usize,
     now: u64,
-    plan: u32,
 ) -> Result<Group, u64> {
     let rules = &index.rules;
     let hot = index.slots.hot(anchor);
-    let shelf = &index.shelves[index.shelf_index(index.slots.cold(anchor).partition, region)];
-    if shelf.players() < u64::from(rules.players_floor()) {
+    let shelf = &index.shelves[index.shelf_index(hot.partition, region)];
+    if shelf.players < u64::from(rules.players_floor()) {
         return Err(u64::MAX);
     }
     let allowed = rules.allowance.after(now.saturating_sub(hot.since));
@@ -181,7 +180,6 @@ pub(super) fn around(
         reach: rules.allowance.widest(),
         side_max: side_few(rules.target),
         narrowest_only: false,
-        plan,
     };
     // Most find their match among the nearest; the others look farther.
     around.collect(&index.slots, shelf, &item(hot, anchor), limits);
@@ -203,11 +201,11 @@ pub(super) fn around(
     let players = |side: &[Near]| -> u32 {
         let distance = |near: &Near| (i64::from(near.skill) - i64::from(hot.skill)).abs();
         let within = side.iter().take_while(|near| distance(near) <= allowed);
-        within.map(|near| index.slots.hot(near.slot).size).sum()
+        within.map(|near| index.slots.hot(near.slot).size()).sum()
     };
     let mut best: Option<Group> = None;
     let mut aimed = u64::MAX;
-    if hot.size + players(&around.low) + players(&around.high) >= rules.players_floor() {
+    if hot.size() + players(&around.low) + players(&around.high) >= rules.players_floor() {
         for order in [Order::Nearest, Order::Down, Order::Up] {
             let rank = |group: &Group| (group.players, -group.spread);
             match grow(index, around, (anchor, region), order, allowed, now) {
@@ -283,7 +281,7 @@ fn grow(
         }
         if !growing.seat(near.slot) {
             spare.push(near.slot);
-            spare_players += index.slots.hot(near.slot).size;
+            spare_players += index.slots.hot(near.slot).size();
         }
     }
     let mut group = if growing.is_full() {
@@ -388,7 +386,7 @@ fn settle(growing: &mut Growing<'_>, spare: &[u32], allowed: i64) -> Option<Grou
         let sizes: Vec<u32> = growing
             .members
             .iter()
-            .map(|slot| slots.hot(*slot).size)
+            .map(|slot| slots.hot(*slot).size())
             .collect();
         let bots = rules
             .bots_after
@@ -408,9 +406,13 @@ fn settle(growing: &mut Growing<'_>, spare: &[u32], allowed: i64) -> Option<Grou
             .then_some(group);
     }
     let group = finish(growing, growing.teams.clone());
-    let players = |team: &Vec<u32>| -> u32 { team.iter().map(|slot| slots.hot(*slot).size).sum() };
+    let players =
+        |team: &Vec<u32>| -> u32 { team.iter().map(|slot| slots.hot(*slot).size()).sum() };
     let counts: Vec<u32> = group.teams.iter().map(players).collect();
-    let parties = growing.members.iter().any(|slot| slots.hot(*slot).size > 1);
+    let parties = growing
+        .members
+        .iter()
+        .any(|slot| slots.hot(*slot).size() > 1);
     let least = counts.iter().min().copied().unwrap_or(0);
     let most = counts.iter().max().copied().unwrap_or(0);
     let bots = rules
@@ -438,7 +440,7 @@ impl Group {
         let skills = || hots().map(|hot| i64::from(hot.skill));
         let began = hots().map(|hot| hot.eager()).sum::<u64>();
         Self {
-            players: hots().map(|hot| hot.size).sum(),
+            players: hots().map(|hot| hot.size()).sum(),
             spread: skills().max().unwrap_or(0) - skills().min().unwrap_or(0),
             oldest: hots().map(|hot| hot.created).min().unwrap_or(now),
             eager: began / hots().count().max(1) as u64,

@@ -1,21 +1,21 @@
 //! What lives across ticks: shelves of tickets by region, and the moments at which each is worth a look.
 
 use std::cmp::Reverse;
-use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
-use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::Arc;
 
 use super::compiled::Compiled;
+use super::players::Players;
 use super::shelf::{Item, Shelf};
-use super::slots::{self, Cold, Hot, Slots};
+use super::shelving::Pending;
+use super::slots::{self, Cold, Hot, Reach, Slots};
 use super::wishes;
-use crate::id::{PlayerId, Region, TicketId};
+use crate::id::{Region, TicketId};
 use crate::mode::GameMode;
-use crate::ticket::Ticket;
+use crate::ticket::{Ticket, TicketPlayer};
 use crate::time::Timestamp;
 
-/// [`Cold::due`] of a ticket that will be looked at in the next plan anyway.
+/// [`Hot::due`] of a ticket that will be looked at in the next plan anyway.
 pub(super) const FRESH: u64 = 0;
 
 /// A moment for a ticket: when, its slot, its serial.
@@ -31,14 +31,16 @@ pub(super) struct Index {
     pub(super) slots: Slots,
     /// By partition and region.
     pub(super) shelves: Vec<Shelf>,
+    pub(super) pending: Pending,
     partitions: HashMap<String, u32>,
     /// Key and tickets of each partition.
     tenants: Vec<(String, usize)>,
+    /// The partition of the last ticket that came.
+    last_partition: u32,
     vacant: Vec<u32>,
     /// Tickets by the regions that they accept.
     pub(super) masks: BTreeMap<u64, usize>,
-    /// Players' slots by a hash of their id. Two players of one hash are taken for one, which costs them a tick.
-    players: HashMap<u64, u32, BuildHasherDefault<DefaultHasher>>,
+    players: Players,
     /// Tickets that are no single players without special wishes.
     particular: usize,
     /// To look at in the next plan.
@@ -63,13 +65,15 @@ impl Index {
         Self {
             rules: Compiled::new(mode),
             order,
-            slots: Slots::default(),
+            slots: Slots::new(regions.len()),
             shelves: Vec::new(),
+            pending: Pending::default(),
             partitions: HashMap::new(),
             tenants: Vec::new(),
+            last_partition: 0,
             vacant: Vec::new(),
             masks: BTreeMap::new(),
-            players: HashMap::default(),
+            players: Players::default(),
             particular: 0,
             fresh: Vec::new(),
             due: BinaryHeap::new(),
@@ -84,51 +88,63 @@ impl Index {
     }
 
     pub(super) fn insert(&mut self, ticket: Arc<Ticket>, playable: bool) {
-        let rules = &self.rules;
-        let hot = hot(rules, &ticket);
-        let reaches = if playable {
-            slots::reaches(&ticket, &self.regions, &self.order, rules.rules.region_by)
-        } else {
-            Box::default()
-        };
-        let particular = is_particular(&ticket);
-        let wishes = wishes::of(&ticket, &rules.rules);
-        let key = slots::partition_key(&ticket, rules);
+        let key = slots::partition_key(&ticket, &self.rules);
         let partition = self.move_in(key);
-        let players = hashes(&ticket);
-        let cold = Cold {
-            ticket,
-            reaches,
-            mask: 0,
-            partition,
-            due: FRESH,
-            serial: 0,
-            stuck: false,
-            contested: false,
-            particular,
-            wishes,
-        };
+        let (hot, cold) = self.of(ticket, playable, partition);
+        let ticket = Arc::clone(&cold.ticket);
+        let particular = cold.particular;
         let slot = self.slots.put(hot, cold);
-        self.contest(&players, slot);
-        self.particular += usize::from(self.slots.cold(slot).particular);
+        let reaches = self.slots.reaches_mut(slot);
+        if playable {
+            let by = self.rules.rules.region_by;
+            slots::write_reaches(reaches, &ticket, (&self.regions, &self.order), by);
+        } else {
+            reaches.fill(Reach::NEVER);
+        }
+        self.particular += usize::from(particular);
+        self.contest(&ticket, slot);
         self.fresh.push(slot);
-        *self.masks.entry(0).or_default() += 1;
         self.widen(slot, hot.created);
         let age = (hot.since, hot.id);
         self.newest = self.newest.max(age);
         if age < self.newest_planned {
             // It comes with an age, and is new to those who are newer.
-            let cold = self.slots.cold(slot);
-            self.changed.push((cold.partition, cold.mask, hot));
+            let mask = self.slots.hot(slot).mask;
+            self.changed.push((partition, mask, hot));
         }
     }
 
+    /// What is kept of a ticket.
+    fn of(&self, ticket: Arc<Ticket>, playable: bool, partition: u32) -> (Hot, Cold) {
+        let rules = &self.rules;
+        let mut hot = hot(rules, &ticket);
+        hot.partition = partition;
+        let variance = |player: &TicketPlayer| player.skill_uncertainty.powi(2);
+        let variance: f64 = ticket.players.iter().map(variance).sum();
+        #[expect(clippy::cast_possible_truncation, reason = "seven digits are enough")]
+        let variance = variance as f32;
+        let first = ticket.players.first();
+        let cold = Cold {
+            wishes: wishes::of(&ticket, &rules.rules),
+            serial: 0,
+            first_player: first.map_or(0, |player| self.players.check(&player.player_id)),
+            variance,
+            playable,
+            contested: false,
+            particular: is_particular(&ticket),
+            ticket,
+        };
+        hot.touchy = cold.is_touchy();
+        (hot, cold)
+    }
+
     /// Notes who its players are; whoever is here twice is matched once at most.
-    fn contest(&mut self, players: &[u64], slot: u32) {
-        for player in players {
-            let other = *self.players.entry(*player).or_insert(slot);
+    fn contest(&mut self, ticket: &Ticket, slot: u32) {
+        for player in &ticket.players {
+            let other = self.players.claim(&player.player_id, slot, &self.slots);
             if other != slot {
                 for slot in [other, slot] {
+                    self.slots.hot_mut(slot).touchy = true;
                     let cold = self.slots.cold_mut(slot);
                     if !cold.contested {
                         cold.contested = true;
@@ -142,53 +158,62 @@ impl Index {
 
     /// A contested ticket with these players is gone: says anew who of the others contest one another. Walks the whole
     /// pool, which only happens when the state let a player in twice.
-    fn settle_contest(&mut self, players: &[u64]) {
-        let rivals: Vec<(u32, Vec<u64>)> = self
+    fn settle_contest(&mut self, gone: &Ticket) {
+        let left = |player: &TicketPlayer| {
+            let mut gone = gone.players.iter();
+            gone.any(|other| other.player_id == player.player_id)
+        };
+        let rivals: Vec<(u32, Arc<Ticket>)> = self
             .slots
             .iter()
-            .filter(|(_, cold)| cold.contested)
-            .map(|(slot, cold)| (slot, hashes(&cold.ticket)))
-            .filter(|(_, others)| others.iter().any(|player| players.contains(player)))
+            .filter(|(_, cold)| cold.contested && cold.ticket.players.iter().any(left))
+            .map(|(slot, cold)| (slot, Arc::clone(&cold.ticket)))
             .collect();
         for (slot, _) in &rivals {
             let cold = self.slots.cold_mut(*slot);
             cold.contested = false;
             cold.particular = is_particular(&cold.ticket);
             self.particular -= usize::from(!cold.particular);
+            let touchy = cold.is_touchy();
+            self.slots.hot_mut(*slot).touchy = touchy;
         }
-        for (slot, players) in rivals {
-            self.contest(&players, slot);
+        for (slot, ticket) in rivals {
+            self.contest(&ticket, slot);
         }
     }
 
-    /// Puts a ticket on the shelves of the regions that it accepts after its waiting until `now`, and says when there
+    /// Notes a ticket for the shelves of the regions that it accepts after its waiting until `now`, and says when there
     /// will be more.
     fn widen(&mut self, slot: u32, now: u64) {
         let hot = *self.slots.hot(slot);
         let waited = now.saturating_sub(hot.created);
         let limit = self.rules.latency_max(waited);
-        let cold = self.slots.cold(slot);
-        let (partition, before, serial) = (cold.partition, cold.mask, cold.serial);
-        let within = cold
-            .reaches
+        let within = self
+            .slots
+            .reaches(slot)
             .iter()
             .enumerate()
             .filter(|(_, reach)| reach.worst != u16::MAX && u32::from(reach.worst) <= limit)
             .fold(0, |mask, (region, _)| mask | 1_u64 << region);
-        let mask = within | before;
-        for region in bits(mask & !before) {
-            let shelf = self.shelf_index(partition, region);
-            self.shelves[shelf].insert(item(&hot, slot), hot.size, &self.slots);
+        let more = within & !hot.mask;
+        for region in bits(more) {
+            let shelf = self.shelf_index(hot.partition, region);
+            self.shelves[shelf].players += u64::from(hot.size());
             self.touch(shelf, hot.skill);
         }
-        self.count_mask(before, mask);
-        self.slots.cold_mut(slot).mask = mask;
+        if more != 0 {
+            self.count_mask(hot.mask, hot.mask | more);
+            self.slots.hot_mut(slot).mask = hot.mask | more;
+            self.pending.coming.push((slot, more));
+        }
         if let Some(after) = self.rules.next_latency(waited) {
             let at = hot.created.saturating_add(after);
+            let serial = self.slots.cold(slot).serial;
             self.widening.push(Reverse((at, slot, serial)));
         }
     }
 
+    /// A ticket accepts these regions no more, and those from now on.
     fn count_mask(&mut self, before: u64, after: u64) {
         if let Some(tickets) = self.masks.get_mut(&before) {
             *tickets -= 1;
@@ -196,51 +221,53 @@ impl Index {
                 self.masks.remove(&before);
             }
         }
-        *self.masks.entry(after).or_default() += 1;
+        if after != 0 {
+            *self.masks.entry(after).or_default() += 1;
+        }
     }
 
     pub(super) fn remove(&mut self, id: TicketId) -> Option<Arc<Ticket>> {
         let slot = self.slots.slot_of(id)?;
+        let was_on_shelves = self.slots.hot(slot).mask != 0;
         self.unshelve(slot);
         let (slot, cold) = self.slots.take(id)?;
+        if was_on_shelves {
+            self.pending.vacant.push(slot);
+        } else {
+            self.slots.release(slot);
+        }
         self.particular -= usize::from(cold.particular);
-        self.move_out(cold.partition);
-        let players: Vec<u64> = hashes(&cold.ticket);
-        for player in &players {
-            if self.players.get(player) == Some(&slot) {
-                self.players.remove(player);
+        self.move_out(self.slots.hot(slot).partition);
+        self.players.release(cold.first_player, slot);
+        if self.slots.hot(slot).players > 1 {
+            for player in &cold.ticket.players {
+                let check = self.players.check(&player.player_id);
+                self.players.release(check, slot);
             }
         }
         if cold.contested {
-            self.settle_contest(&players);
-        }
-        self.count_mask(cold.mask, 0);
-        if let Some(tickets) = self.masks.get_mut(&0) {
-            *tickets -= 1;
-            if *tickets == 0 {
-                self.masks.remove(&0);
-            }
+            self.settle_contest(&cold.ticket);
         }
         Some(cold.ticket)
     }
 
-    /// Takes a ticket off the shelves: it is planned, or on its way out.
+    /// Notes that a ticket goes from the shelves: it is planned, or on its way out.
     pub(super) fn unshelve(&mut self, slot: u32) {
         let hot = *self.slots.hot(slot);
-        let cold = self.slots.cold_mut(slot);
-        let (partition, mask) = (cold.partition, cold.mask);
-        cold.mask = 0;
+        let mask = hot.mask;
         if mask == 0 {
             return;
         }
+        self.slots.hot_mut(slot).mask = 0;
         for region in bits(mask) {
-            let shelf = self.shelf_index(partition, region);
-            self.shelves[shelf].remove(&item(&hot, slot), hot.size, &self.slots);
+            let shelf = self.shelf_index(hot.partition, region);
+            self.shelves[shelf].players -= u64::from(hot.size());
             self.touch(shelf, hot.skill);
         }
+        self.pending.going.push((slot, mask));
         self.count_mask(mask, 0);
         if self.is_general() || self.rules.aim.is_some() {
-            self.changed.push((partition, mask, hot));
+            self.changed.push((hot.partition, mask, hot));
         }
     }
 
@@ -256,8 +283,16 @@ impl Index {
     }
 
     pub(super) fn move_in(&mut self, key: String) -> u32 {
+        if let Some((last, tickets)) = self.tenants.get_mut(self.last_partition as usize)
+            && *tickets > 0
+            && *last == key
+        {
+            *tickets += 1;
+            return self.last_partition;
+        }
         if let Some(partition) = self.partitions.get(&key) {
             self.tenants[*partition as usize].1 += 1;
+            self.last_partition = *partition;
             return *partition;
         }
         let partition = self.vacant.pop().unwrap_or_else(|| {
@@ -266,6 +301,7 @@ impl Index {
         });
         self.tenants[partition as usize] = (key.clone(), 1);
         self.partitions.insert(key, partition);
+        self.last_partition = partition;
         let shelves = self.tenants.len() * self.regions.len();
         if self.shelves.len() < shelves {
             self.shelves.resize_with(shelves, Shelf::default);
@@ -296,11 +332,10 @@ impl Index {
             }
             self.widening.pop();
             if self.is_current(slot, serial) {
-                let before = self.slots.cold(slot).mask;
+                let before = self.slots.hot(slot).mask;
                 self.widen(slot, now.0);
-                let cold = self.slots.cold(slot);
-                let (partition, more) = (cold.partition, cold.mask & !before);
-                self.changed.push((partition, more, *self.slots.hot(slot)));
+                let hot = *self.slots.hot(slot);
+                self.changed.push((hot.partition, hot.mask & !before, hot));
                 self.refresh(slot);
             }
         }
@@ -310,21 +345,21 @@ impl Index {
             self.was_general = general;
             self.refresh_all();
         }
+        self.settle_shelves();
         self.refresh_changed();
         while let Some(Reverse((at, slot, serial))) = self.due.peek().copied() {
             if at > now.0 {
                 break;
             }
             self.due.pop();
-            if self.is_current(slot, serial) && self.slots.cold(slot).due == at {
+            if self.is_current(slot, serial) && self.slots.hot(slot).due == at {
                 self.refresh(slot);
             }
         }
         let mut due = std::mem::take(&mut self.fresh);
         due.retain(|slot| {
-            self.slots.cold[*slot as usize]
-                .as_ref()
-                .is_some_and(|cold| cold.due == FRESH && cold.mask != 0)
+            let hot = self.slots.hot(*slot);
+            hot.due == FRESH && hot.mask != 0
         });
         due.sort_unstable();
         due.dedup();
@@ -339,7 +374,7 @@ impl Index {
 
     /// To be looked at in the next plan.
     pub(super) fn refresh(&mut self, slot: u32) {
-        self.slots.cold_mut(slot).due = FRESH;
+        self.slots.hot_mut(slot).due = FRESH;
         self.fresh.push(slot);
     }
 
@@ -352,11 +387,11 @@ impl Index {
 
     /// Not to be looked at before `at`.
     pub(super) fn postpone(&mut self, slot: u32, at: u64) {
-        let cold = self.slots.cold_mut(slot);
-        cold.due = at.max(1);
-        let alarm = Reverse((cold.due, slot, cold.serial));
+        let at = at.max(1);
+        self.slots.hot_mut(slot).due = at;
         if at != u64::MAX {
-            self.due.push(alarm);
+            let serial = self.slots.cold(slot).serial;
+            self.due.push(Reverse((at, slot, serial)));
         }
     }
 
@@ -364,8 +399,8 @@ impl Index {
     pub(super) fn next_at(&mut self) -> Option<Timestamp> {
         while let Some(Reverse((at, slot, serial))) = self.due.peek().copied() {
             if self.is_current(slot, serial)
-                && self.slots.cold(slot).due == at
-                && self.slots.cold(slot).mask != 0
+                && self.slots.hot(slot).due == at
+                && self.slots.hot(slot).mask != 0
             {
                 break;
             }
@@ -401,21 +436,23 @@ pub(super) fn hot(rules: &Compiled, ticket: &Ticket) -> Hot {
         id: ticket.id.as_u128(),
         since: created.saturating_sub(known_ms),
         created,
+        mask: 0,
+        due: FRESH,
         head_start_ms: u32::try_from(head_start_ms).unwrap_or(u32::MAX),
         skill: rules.allowance.skill(skill),
-        size: super::count(ticket.size()),
-        taken: 0,
+        partition: 0,
+        players: u8::try_from(ticket.size()).unwrap_or(u8::MAX),
+        touchy: false,
+        stuck: false,
+        measured: ticket.players.iter().all(|p| !p.latencies_ms.is_empty()),
     }
 }
 
 pub(super) fn item(hot: &Hot, slot: u32) -> Item {
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half is wanted")]
-    let (high, low) = ((hot.id >> 64) as u64, hot.id as u64);
     Item {
         skill: hot.skill,
+        tie: hot.tie(),
         slot,
-        // Ids begin with the time, except in tests.
-        tie: if high == 0 { low } else { high },
     }
 }
 
@@ -442,18 +479,4 @@ fn whole_ms(ms: f64) -> u64 {
 /// More than a single player without special wishes.
 fn is_particular(ticket: &Ticket) -> bool {
     ticket.size() != 1 || !ticket.requirements.labels.is_empty()
-}
-
-fn hashes(ticket: &Ticket) -> Vec<u64> {
-    ticket
-        .players
-        .iter()
-        .map(|player| hash(&player.player_id))
-        .collect()
-}
-
-fn hash(player: &PlayerId) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    player.hash(&mut hasher);
-    hasher.finish()
 }

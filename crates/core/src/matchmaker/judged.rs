@@ -72,7 +72,7 @@ impl Judged<'_> {
 
     /// Each ticket with one of the same size in another team, then with one that does not play yet.
     fn changes(&self, group: &Group, others: &[u32]) -> Vec<((usize, usize), Change)> {
-        let size = |slot: u32| self.index.slots.hot(slot).size;
+        let size = |slot: u32| self.index.slots.hot(slot).size();
         let members = || {
             group.teams.iter().enumerate().flat_map(|(team, tickets)| {
                 tickets

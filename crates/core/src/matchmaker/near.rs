@@ -11,7 +11,7 @@ use super::slots::{Hot, Slots};
 
 /// Items that a walk to one side passes over, at most: they are newer. Whoever meets so many has a crowd around, in
 /// which everybody newer is looked at too.
-const PASSED_MAX: u32 = 1_024;
+pub(super) const PASSED_MAX: u32 = 1_024;
 
 /// Pause before a crowd is looked at again of which only a part could be considered, milliseconds.
 pub(super) const CROWD_LOOK_MS: u64 = 1_000;
@@ -71,8 +71,6 @@ pub(super) struct Limits {
     pub(super) side_max: usize,
     /// Only the narrowest match is wanted, and of equally narrow ones any.
     pub(super) narrowest_only: bool,
-    /// The plan whose tickets are not free any more.
-    pub(super) plan: u32,
 }
 
 impl Around {
@@ -175,8 +173,12 @@ fn side<'a>(
             *cut = true;
             return;
         }
+        if slots.is_taken(other.slot) {
+            // It is about to go from the shelf.
+            continue;
+        }
         let hot = slots.hot(other.slot);
-        if hot.taken != limits.plan && hot.is_older(own) {
+        if hot.is_older(own) {
             found.push(Near {
                 slot: other.slot,
                 skill: other.skill,
@@ -259,8 +261,7 @@ impl Search<'_> {
 
     /// When the newest, and so everybody, allows `spread`.
     fn allowed_at(&self, spread: i64) -> u64 {
-        let waited = self.rules.allowance.until(spread);
-        waited.map_or(u64::MAX, |waited| self.own.since.saturating_add(waited))
+        self.rules.allowed_at(spread, self.own.since)
     }
 
     fn of(&self, low: usize, high: usize) -> Window {

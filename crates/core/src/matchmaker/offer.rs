@@ -7,17 +7,18 @@ use super::near;
 #[derive(Debug)]
 pub(super) struct Offer {
     pub(super) slot: u32,
+    /// Its place in the order of the shelves among all that are looked at.
+    pub(super) turn: u32,
     pub(super) cost: i64,
     pub(super) since: u64,
-    pub(super) id: u128,
-    pub(super) region: usize,
+    pub(super) region: u32,
     pub(super) players: u32,
     /// Creation of its oldest member.
     pub(super) oldest: u64,
     /// Its lowest and its highest member: if one of them is taken, it is not worth finding the others.
     pub(super) ends: [u32; 2],
     /// Its members, where finding them again is dear.
-    pub(super) group: Option<Group>,
+    pub(super) group: Option<Box<Group>>,
 }
 
 /// A match as the search found it.
@@ -27,7 +28,7 @@ pub(super) struct Found {
     pub(super) oldest: u64,
     pub(super) eager: u64,
     pub(super) ends: [u32; 2],
-    pub(super) group: Option<Group>,
+    pub(super) group: Option<Box<Group>>,
 }
 
 impl Found {
@@ -38,7 +39,7 @@ impl Found {
             oldest: group.oldest,
             eager: group.eager,
             ends: [slot; 2],
-            group: Some(group),
+            group: Some(Box::new(group)),
         }
     }
 

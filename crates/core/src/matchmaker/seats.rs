@@ -103,7 +103,7 @@ pub(super) fn deal(slots: &Slots, members: &[u32], plan: &SeatPlan) -> Teams {
     for size in 1..=PARTY_PLAYERS_MAX {
         let mut fitting = members
             .iter()
-            .filter(|slot| slots.hot(**slot).size as usize == size);
+            .filter(|slot| slots.hot(**slot).size() as usize == size);
         for (team, wanted) in teams.iter_mut().zip(plan) {
             team.extend(fitting.by_ref().take(wanted[size] as usize));
         }

@@ -1,7 +1,12 @@
 //! Tickets of one region in order of skill, kept in order while tickets come and go.
 
-/// Items of one chunk: 4 KiB, so that making room for one moves less than a page. A chunk splits in two at this size.
-const CHUNK_ITEMS_MAX: usize = 256;
+use std::cell::Cell;
+
+/// Items of one chunk: 1.5 KiB, so that making room for one moves little. A chunk splits in two at this size.
+const CHUNK_ITEMS_MAX: usize = 128;
+
+/// Items that a full chunk keeps where the shelf is filled from below: there is room for who comes later.
+const CHUNK_ITEMS_FILLED: usize = CHUNK_ITEMS_MAX / 4 * 3;
 
 /// Neighbours that are together no larger than this become one chunk again.
 const CHUNK_ITEMS_MERGED: usize = CHUNK_ITEMS_MAX / 2;
@@ -11,14 +16,14 @@ const CHUNK_ITEMS_MERGED: usize = CHUNK_ITEMS_MAX / 2;
 pub(super) struct Item {
     /// Its skill, in the pool's fixed-point units.
     pub(super) skill: i32,
+    /// What tells it from others of its skill, but for rare ones.
+    pub(super) tie: u32,
     /// Where it is in the pool.
     pub(super) slot: u32,
-    /// Its id as far as eight bytes tell.
-    pub(super) tie: u64,
 }
 
 impl Item {
-    const fn key(&self) -> (i32, u64) {
+    const fn key(&self) -> (i32, u32) {
         (self.skill, self.tie)
     }
 }
@@ -35,13 +40,17 @@ pub(super) struct Place {
     index: usize,
 }
 
-/// Chunks in order. Finding costs O(log n), inserting and removing O(log n + [`CHUNK_ITEMS_MAX`]).
+/// Chunks in order. Finding costs O(log n), inserting and removing O(log n + [`CHUNK_ITEMS_MAX`]); one after the other
+/// in the order of the shelf, O(log [`CHUNK_ITEMS_MAX`]).
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
     chunks: Vec<Vec<Item>>,
     /// First item of each chunk, so that a search reads one array.
     firsts: Vec<Item>,
-    players: u64,
+    /// The chunk of the last search: the next one is often near.
+    last: Cell<usize>,
+    /// Players, those included who are about to come to stand here.
+    pub(super) players: u64,
 }
 
 impl Shelf {
@@ -53,8 +62,7 @@ impl Shelf {
                 .cmp(&item.key())
                 .then_with(|| ids.id(other.slot).cmp(&ids.id(item.slot)))
         };
-        let after = self.firsts.partition_point(|first| order(first).is_le());
-        let chunk = after.saturating_sub(1);
+        let chunk = self.chunk(|first| order(first).is_le());
         let Some(items) = self.chunks.get(chunk) else {
             return Err(Place { chunk: 0, index: 0 });
         };
@@ -64,31 +72,53 @@ impl Shelf {
         }
     }
 
-    pub(super) fn insert(&mut self, item: Item, players: u32, ids: &impl Ids) {
+    /// The last chunk whose first item is not behind what is looked for; the first one if there is none.
+    fn chunk(&self, is_before: impl Fn(&Item) -> bool) -> usize {
+        let holds = |chunk: usize| {
+            self.firsts.get(chunk).is_some_and(&is_before)
+                && !self.firsts.get(chunk + 1).is_some_and(&is_before)
+        };
+        let last = self.last.get();
+        let near = [last, last + 1].into_iter().find(|chunk| holds(*chunk));
+        let chunk = near.unwrap_or_else(|| self.firsts.partition_point(&is_before).max(1) - 1);
+        self.last.set(chunk);
+        chunk
+    }
+
+    pub(super) fn insert(&mut self, item: Item, ids: &impl Ids) {
         let (Ok(place) | Err(place)) = self.seek(&item, ids);
-        self.players += u64::from(players);
         if self.chunks.is_empty() {
-            self.chunks.push(vec![item]);
+            self.chunks.push(Vec::new());
+            self.firsts.push(item);
+        }
+        let Place { chunk, index } = place;
+        let is_end = chunk + 1 == self.chunks.len() && index == self.chunks[chunk].len();
+        if is_end && index >= CHUNK_ITEMS_FILLED {
+            let mut next = Vec::with_capacity(CHUNK_ITEMS_MAX);
+            next.push(item);
+            self.chunks.push(next);
             self.firsts.push(item);
             return;
         }
-        let Place { chunk, index } = place;
-        self.chunks[chunk].insert(index, item);
-        self.firsts[chunk] = self.chunks[chunk][0];
-        if self.chunks[chunk].len() > CHUNK_ITEMS_MAX {
+        if self.chunks[chunk].len() == CHUNK_ITEMS_MAX {
             // Room for what comes: half of a chunk is what a split leaves to each side.
             let mut upper = Vec::with_capacity(CHUNK_ITEMS_MAX);
             upper.extend(self.chunks[chunk].drain(CHUNK_ITEMS_MAX / 2..));
             self.firsts.insert(chunk + 1, upper[0]);
             self.chunks.insert(chunk + 1, upper);
+            if let Some(index) = index.checked_sub(CHUNK_ITEMS_MAX / 2).filter(|at| *at > 0) {
+                self.chunks[chunk + 1].insert(index, item);
+                return;
+            }
         }
+        self.chunks[chunk].insert(index, item);
+        self.firsts[chunk] = self.chunks[chunk][0];
     }
 
-    pub(super) fn remove(&mut self, item: &Item, players: u32, ids: &impl Ids) {
+    pub(super) fn remove(&mut self, item: &Item, ids: &impl Ids) {
         let Ok(Place { chunk, index }) = self.seek(item, ids) else {
             return;
         };
-        self.players -= u64::from(players);
         self.chunks[chunk].remove(index);
         let len = self.chunks[chunk].len();
         if len == 0 {
@@ -103,11 +133,6 @@ impl Shelf {
             self.firsts.remove(chunk + 1);
             self.chunks[chunk].extend(next);
         }
-    }
-
-    /// Players on the shelf.
-    pub(super) const fn players(&self) -> u64 {
-        self.players
     }
 
     /// Where `item` is; the first place if it is not there.
@@ -174,7 +199,7 @@ mod tests {
         Item {
             skill,
             slot,
-            tie: u64::from(slot / 2),
+            tie: slot / 2,
         }
     }
 
@@ -187,15 +212,14 @@ mod tests {
                 let item = item(skill, slot);
                 let known = model.iter().position(|other| *other == item);
                 match (add, known) {
-                    (true, None) => { shelf.insert(item, 1, &NoTies); model.push(item); }
-                    (false, Some(at)) => { shelf.remove(&item, 1, &NoTies); model.swap_remove(at); }
+                    (true, None) => { shelf.insert(item, &NoTies); model.push(item); }
+                    (false, Some(at)) => { shelf.remove(&item, &NoTies); model.swap_remove(at); }
                     _ => {}
                 }
             }
             model.sort_by_key(|item| (item.skill, item.tie, item.slot));
             let all: Vec<Item> = shelf.range(i32::MIN, i32::MAX).copied().collect();
             prop_assert_eq!(&all, &model);
-            prop_assert_eq!(shelf.players(), model.len() as u64);
             let middle: Vec<Item> = shelf.range(-10, 10).copied().collect();
             let wanted: Vec<Item> = model.iter().filter(|item| item.skill.abs() <= 10).copied().collect();
             prop_assert_eq!(middle, wanted);

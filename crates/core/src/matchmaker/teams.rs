@@ -34,10 +34,10 @@ struct Side {
 
 fn side(slots: &Slots, rules: &Compiled, slot: u32) -> Side {
     let hot = slots.hot(slot);
-    let players = f64::from(hot.size);
+    let players = f64::from(hot.size());
     Side {
         slot,
-        players: hot.size,
+        players: hot.size(),
         strength: rules.allowance.points(i64::from(hot.skill)) * players,
         premade: players * players,
     }
@@ -92,7 +92,7 @@ pub(super) fn balance(slots: &Slots, rules: &Compiled, teams: &mut Teams, now: u
 /// All splits of the tickets into the two teams' sizes. The first ticket stays where it is: a mirrored split is no other
 /// where teams are alike.
 fn split(slots: &Slots, rules: &Compiled, teams: &mut Teams, now: u64) {
-    let first_players: u32 = teams[0].iter().map(|slot| slots.hot(*slot).size).sum();
+    let first_players: u32 = teams[0].iter().map(|slot| slots.hot(*slot).size()).sum();
     let sides: Vec<Side> = teams
         .iter()
         .flatten()
@@ -261,44 +261,85 @@ pub(super) struct Fairness {
     pub(super) win_chance: Option<f64>,
 }
 
-pub(super) fn fairness(slots: &Slots, rules: &Compiled, teams: &Teams) -> Fairness {
-    let tickets = |team: &'_ Vec<u32>| {
-        team.iter()
-            .map(|slot| slots.ticket(*slot))
-            .collect::<Vec<_>>()
-    };
-    fairness_of(rules, teams.iter().map(tickets))
+/// What a team's chances depend on.
+#[derive(Clone, Copy)]
+struct Strength {
+    players: f64,
+    /// Mean skill, points.
+    mean: f64,
+    /// Sum of the uncertainties, squared.
+    variance: f64,
 }
 
-/// P = Φ(Δ / √(nβ² + Σσ²)) with the sums of skill of both teams (Herbrich, Minka, Graepel: `TrueSkill`, 2006).
+impl Strength {
+    fn of(slots: &Slots, rules: &Compiled, team: &[u32]) -> Self {
+        let (mut players, mut sum, mut variance) = (0.0_f64, 0.0_f64, 0.0_f64);
+        for slot in team {
+            let (hot, cold) = (slots.hot(*slot), slots.cold(*slot));
+            players += f64::from(hot.size());
+            variance += f64::from(cold.variance);
+            sum += if hot.size() == 1 {
+                rules.allowance.points(i64::from(hot.skill))
+            } else {
+                cold.ticket.players.iter().map(|player| player.skill).sum()
+            };
+        }
+        Self {
+            players,
+            mean: sum / players.max(1.0),
+            variance,
+        }
+    }
+
+    fn of_tickets<'a>(team: impl IntoIterator<Item = &'a Ticket>) -> Self {
+        let (mut players, mut sum, mut variance) = (0.0_f64, 0.0_f64, 0.0_f64);
+        for player in team.into_iter().flat_map(|ticket| &ticket.players) {
+            players += 1.0;
+            sum += player.skill;
+            variance += player.skill_uncertainty.powi(2);
+        }
+        Self {
+            players,
+            mean: sum / players.max(1.0),
+            variance,
+        }
+    }
+}
+
+/// See [`chances`].
+pub(super) fn fairness(slots: &Slots, rules: &Compiled, teams: &Teams) -> Fairness {
+    let strength = |team: &Vec<u32>| Strength::of(slots, rules, team);
+    chances(rules, teams.iter().map(strength))
+}
+
+/// See [`chances`].
 pub(super) fn fairness_of<'a, T: IntoIterator<Item = &'a Ticket>>(
     rules: &Compiled,
     teams: impl ExactSizeIterator<Item = T>,
 ) -> Fairness {
-    if teams.len() < 2 {
-        return Fairness::default();
-    }
-    let mut means = Vec::with_capacity(teams.len());
-    for team in teams {
-        let (mut players, mut strength, mut variance) = (0.0_f64, 0.0_f64, 0.0_f64);
-        for ticket in team {
-            for player in &ticket.players {
-                players += 1.0;
-                strength += player.skill;
-                variance += player.skill_uncertainty * player.skill_uncertainty;
-            }
-        }
-        means.push((strength / players.max(1.0), strength, players, variance));
-    }
-    means.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (Some(weak), Some(strong)) = (means.first(), means.last()) else {
+    chances(rules, teams.map(Strength::of_tickets))
+}
+
+/// P = Φ(Δ / √(nβ² + Σσ²)) with the sums of skill of both teams (Herbrich, Minka, Graepel: `TrueSkill`, 2006).
+fn chances(rules: &Compiled, teams: impl ExactSizeIterator<Item = Strength>) -> Fairness {
+    let several = teams.len() > 1;
+    let ends = teams.fold(None, |ends, team| {
+        let (weak, strong) = ends.unwrap_or((team, team));
+        let is_weaker = team.mean < weak.mean;
+        let is_stronger = team.mean >= strong.mean;
+        Some((
+            if is_weaker { team } else { weak },
+            if is_stronger { team } else { strong },
+        ))
+    });
+    let Some((weak, strong)) = ends.filter(|_| several) else {
         return Fairness::default();
     };
     let beta = rules.rules.performance_deviation;
-    let players = weak.2 + strong.2;
+    let players = weak.players + strong.players;
     // Teams of different size are compared by their means, scaled to half of the players each.
-    let lead = (strong.0 - weak.0) * players / 2.0;
-    let spread = (players * beta * beta + weak.3 + strong.3).sqrt();
+    let lead = (strong.mean - weak.mean) * players / 2.0;
+    let spread = (players * beta * beta + weak.variance + strong.variance).sqrt();
     let win_chance = if spread > 0.0 {
         normal_cdf(lead / spread)
     } else if lead > 0.0 {
@@ -307,7 +348,7 @@ pub(super) fn fairness_of<'a, T: IntoIterator<Item = &'a Ticket>>(
         0.5
     };
     Fairness {
-        gap: strong.0 - weak.0,
+        gap: strong.mean - weak.mean,
         win_chance: Some(win_chance),
     }
 }

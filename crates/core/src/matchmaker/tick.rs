@@ -6,12 +6,13 @@ use super::group;
 use super::index::{Index, bits, item};
 use super::near::{self, Around, Limits};
 use super::offer::{Found, Look, Offer};
+use super::pairs;
+use super::shelving::{self, Stand};
 use super::teams::{self, Teams};
 use super::{Budget, Plan};
 use crate::id::Region;
 use crate::limits::REGIONS_MAX;
 use crate::mode::GameMode;
-use crate::ticket::Ticket;
 use crate::time::Timestamp;
 
 /// Matches that are counted as waiting for a server, at most: fleets grow by far fewer at once.
@@ -20,6 +21,12 @@ const UNPLACED_MAX: usize = 256;
 /// Rounds in which all who lost a member offer again before the best is chosen. After them, each takes what it finds:
 /// looking at thousands again and again would cost more than it improves.
 pub(super) const ROUNDS: u32 = 3;
+
+/// Tickets whose data is asked of the memory before the first of them is looked at.
+const BLOCK: usize = 16;
+
+/// Tickets in matches that walks pass over before they are taken off the shelves together.
+const GOING_MAX: usize = 256;
 
 /// Points of skill that a millisecond of latency is worth when one region is compared with another.
 const POINTS_PER_MS: f64 = 0.25;
@@ -40,27 +47,27 @@ pub(super) struct Tick<'a> {
     pub(super) mode: &'a GameMode,
     around: Around,
     pub(super) now: u64,
-    /// Number of the plan: what is marked with it is taken.
-    pub(super) number: u32,
     general: bool,
+    /// Only matches of two single players are looked for.
+    pairs: bool,
+    /// Tickets in matches that may be on the shelves, at most.
+    pub(super) going_max: usize,
     /// Fewer servers are free than matches are offered.
     scarce: bool,
 }
 
 impl<'a> Tick<'a> {
-    pub(super) fn new(
-        index: &'a mut Index,
-        mode: &'a GameMode,
-        now: Timestamp,
-        number: u32,
-    ) -> Self {
+    pub(super) fn new(index: &'a mut Index, mode: &'a GameMode, now: Timestamp) -> Self {
+        index.slots.take_nobody();
+        let general = index.is_general();
         Self {
-            general: index.is_general(),
+            general,
+            pairs: !general && index.rules.is_pairs(),
+            going_max: GOING_MAX,
             index,
             mode,
             around: Around::default(),
             now: now.0,
-            number,
             scarce: false,
         }
     }
@@ -74,10 +81,12 @@ impl<'a> Tick<'a> {
         budget: Budget,
         plan: &mut Plan,
     ) -> Vec<u32> {
-        let free_still = due.into_iter().filter(|slot| !self.is_taken(*slot));
+        let free_still = due
+            .into_iter()
+            .filter(|slot| !self.index.slots.is_taken(*slot));
         let (due, hopeless): (Vec<u32>, Vec<u32>) = free_still.partition(|slot| {
-            let cold = self.index.slots.cold(*slot);
-            !cold.stuck || cold.mask & free.supplied != 0
+            let hot = self.index.slots.hot(*slot);
+            !hot.stuck || hot.mask & free.supplied != 0
         });
         let offers = self.offers(due, free);
         let (servable, stuck): (Vec<Offer>, Vec<Offer>) = offers
@@ -100,28 +109,35 @@ impl<'a> Tick<'a> {
         } else {
             self.count_unplaced(stuck, free, budget, plan);
         }
+        self.index.take_off();
     }
 
     /// Looks at each once; who has no match is not looked at before something changes.
-    fn offers(&mut self, mut due: Vec<u32>, free: &Free) -> Vec<Offer> {
-        due.sort_by_cached_key(|slot| {
-            let hot = self.index.slots.hot(*slot);
-            (self.index.slots.cold(*slot).partition, hot.skill, hot.id)
-        });
+    fn offers(&mut self, due: Vec<u32>, free: &Free) -> Vec<Offer> {
+        let slots = &self.index.slots;
+        let due = due.into_iter();
+        let mut stands: Vec<Stand> = due.map(|slot| Stand::of(slots, slot, 0)).collect();
+        shelving::sort(&mut stands, slots);
         let mut offers = Vec::new();
-        for slot in due {
-            self.index.slots.cold_mut(slot).stuck = false;
-            match self.look(slot, free.supplied, free.named) {
-                Look::Offer(offer) => offers.push(offer),
-                Look::Later(at) => self.index.postpone(slot, at),
+        let mut turn = 0;
+        for block in stands.chunks(BLOCK) {
+            let slots = || block.iter().map(|stand| stand.slot);
+            self.index.slots.touch(slots());
+            for slot in slots() {
+                self.index.slots.hot_mut(slot).stuck = false;
+                match self.look((slot, turn), free.supplied, free.named) {
+                    Look::Offer(offer) => offers.push(offer),
+                    Look::Later(at) => self.index.postpone(slot, at),
+                }
+                turn += 1;
             }
         }
         offers
     }
 
     /// The best match around `slot`: in a supplied region if there is one, else in a named one.
-    fn look(&mut self, slot: u32, supplied: u64, named: u64) -> Look {
-        let mask = self.index.slots.cold(slot).mask & named;
+    fn look(&mut self, (slot, turn): (u32, u32), supplied: u64, named: u64) -> Look {
+        let mask = self.index.slots.hot(slot).mask & named;
         let mut best: Option<Offer> = None;
         let mut later = u64::MAX;
         for region in self.regions_of(slot, mask) {
@@ -132,22 +148,17 @@ impl<'a> Tick<'a> {
                 break;
             }
             let found = if self.general {
-                group::around(
-                    self.index,
-                    &mut self.around,
-                    slot,
-                    region,
-                    self.now,
-                    self.number,
-                )
-                .map(|group| Found::group(slot, group))
+                group::around(self.index, &mut self.around, slot, region, self.now)
+                    .map(|group| Found::group(slot, group))
+            } else if self.pairs {
+                self.pair(slot, region)
             } else {
                 self.window(slot, region)
                     .map(|window| Found::window(window, self.around.ends(&window, slot)))
             };
             match found {
                 Ok(found) => {
-                    let offer = self.offer(slot, region, found);
+                    let offer = self.offer((slot, turn), region, found);
                     let served = |offer: &Offer| supplied >> offer.region & 1;
                     let rank = |offer: &Offer| (served(offer), offer.players, -offer.cost);
                     if best.as_ref().is_none_or(|best| rank(&offer) > rank(best)) {
@@ -170,13 +181,13 @@ impl<'a> Tick<'a> {
             count = at + 1;
         }
         if self.general {
-            let cold = self.index.slots.cold(slot);
-            let choice = |region: usize| cold.reaches[region].choice;
+            let (hot, reaches) = (self.index.slots.hot(slot), self.index.slots.reaches(slot));
+            let choice = |region: usize| reaches[region].choice;
             let set = self.index.rules.rules.rule_set.as_ref();
             if set.is_some_and(|set| set.wants_crowds()) {
                 let players = |region: usize| {
-                    let shelf = self.index.shelf_index(cold.partition, region);
-                    std::cmp::Reverse(self.index.shelves[shelf].players())
+                    let shelf = self.index.shelf_index(hot.partition, region);
+                    std::cmp::Reverse(self.index.shelves[shelf].players)
                 };
                 regions[..count].sort_by_key(|region| {
                     let region = usize::from(*region);
@@ -189,39 +200,51 @@ impl<'a> Tick<'a> {
         regions.into_iter().take(count).map(usize::from)
     }
 
+    fn pair(&self, slot: u32, region: usize) -> Result<Found, u64> {
+        let index = &*self.index;
+        let (hot, limits) = (index.slots.hot(slot), self.limits());
+        let shelf = &index.shelves[index.shelf_index(hot.partition, region)];
+        let within = (limits, self.now);
+        pairs::pair(&index.slots, shelf, &index.rules, &item(hot, slot), within)
+    }
+
     fn window(&mut self, slot: u32, region: usize) -> Result<near::Window, u64> {
+        let limits = self.limits();
         let index = &*self.index;
         let hot = index.slots.hot(slot);
-        let shelf = &index.shelves[index.shelf_index(index.slots.cold(slot).partition, region)];
-        if shelf.players() < u64::from(index.rules.players_floor()) {
+        let shelf = &index.shelves[index.shelf_index(hot.partition, region)];
+        if shelf.players < u64::from(index.rules.players_floor()) {
             return Err(u64::MAX);
         }
-        let limits = Limits {
-            reach: index.rules.allowance.widest(),
-            side_max: index.rules.target as usize - 1,
-            narrowest_only: index.rules.aim.is_none() && index.rules.sizes.is_empty(),
-            plan: self.number,
-        };
         self.around
             .collect(&index.slots, shelf, &item(hot, slot), limits);
         near::window(&mut self.around, &index.rules, hot, self.now)
     }
 
+    fn limits(&self) -> Limits {
+        let rules = &self.index.rules;
+        Limits {
+            reach: rules.allowance.widest(),
+            side_max: rules.target as usize - 1,
+            narrowest_only: rules.aim.is_none() && rules.sizes.is_empty(),
+        }
+    }
+
     /// Its cost: spread, less what waiting is worth, and the latency of the one who offers. An empty match would be as bad
     /// as the widest.
-    fn offer(&self, slot: u32, region: usize, found: Found) -> Offer {
+    fn offer(&self, (slot, turn): (u32, u32), region: usize, found: Found) -> Offer {
         let rules = &self.index.rules;
         let missing = i64::from(rules.target - found.players.min(rules.target));
         let unfilled = rules.allowance.widest() / i64::from(rules.target.max(1)) * missing;
-        let reach = &self.index.slots.cold(slot).reaches[region];
+        let reach = self.index.slots.reach(slot, region);
         let latency = rules.allowance.units(POINTS_PER_MS) * i64::from(reach.choice);
         let hot = self.index.slots.hot(slot);
         Offer {
             slot,
+            turn,
             cost: rules.waiting_cost(found.spread, found.eager, self.now) + latency + unfilled,
             since: hot.since,
-            id: hot.id,
-            region,
+            region: super::count(region),
             players: found.players,
             oldest: found.oldest,
             ends: found.ends,
@@ -244,53 +267,30 @@ impl<'a> Tick<'a> {
         let mut round = 0;
         while !offers.is_empty() {
             round += 1;
-            offers.sort_unstable_by_key(|offer| {
-                (
-                    self.rank(offer),
-                    std::cmp::Reverse(offer.players),
-                    offer.since,
-                    offer.id,
-                )
-            });
-            let mut losers = Vec::new();
-            for offer in offers {
-                let slot = offer.slot;
-                if self.is_taken(slot) {
-                    continue;
-                }
-                if plan.carry_over {
-                    stuck.push(slot);
-                } else if free.supplied >> offer.region & 1 == 0 {
-                    losers.push(slot);
-                } else if self.is_whole(&offer) {
-                    self.accept_one(&offer, free, budget, plan, &mut stuck);
-                    if !self.is_taken(slot) && !plan.carry_over {
-                        losers.push(slot);
-                    }
-                } else {
-                    losers.push(slot);
-                }
+            // Windows are looked for again before they are accepted, pairs and groups are not.
+            let looks = !self.pairs && !self.general;
+            self.going_max = if looks { 0 } else { usize::MAX };
+            let mut losers = self.accept_round(&offers, free, budget, plan, &mut stuck);
+            drop(offers);
+            self.index.take_off();
+            self.going_max = GOING_MAX;
+            if round < ROUNDS {
+                losers.sort_unstable_by_key(|(_, turn)| *turn);
             }
             offers = Vec::new();
-            for slot in losers {
-                if self.is_taken(slot) {
-                    continue;
-                }
-                if plan.carry_over {
-                    stuck.push(slot);
-                    continue;
-                }
-                match self.look(slot, free.supplied, free.named) {
-                    Look::Later(at) => self.index.postpone(slot, at),
-                    Look::Offer(offer) if free.supplied >> offer.region & 1 == 0 => {
-                        stuck.push(slot);
-                    }
-                    Look::Offer(offer) if round < ROUNDS => offers.push(offer),
-                    Look::Offer(offer) => {
-                        self.accept_one(&offer, free, budget, plan, &mut stuck);
-                        if !self.is_taken(slot) && !plan.carry_over {
-                            stuck.push(slot);
+            for block in losers.chunks(BLOCK) {
+                self.index.slots.touch(block.iter().map(|(slot, _)| *slot));
+                for loser in block {
+                    let again = self.offer_again(*loser, free, plan, &mut stuck);
+                    match again {
+                        Some(offer) if round < ROUNDS => offers.push(offer),
+                        Some(offer) => {
+                            self.accept_one(&offer, free, budget, plan, &mut stuck);
+                            if !self.index.slots.is_taken(offer.slot) && !plan.carry_over {
+                                stuck.push(offer.slot);
+                            }
                         }
+                        None => {}
                     }
                 }
             }
@@ -298,9 +298,79 @@ impl<'a> Tick<'a> {
         stuck
     }
 
+    /// What a ticket offers that lost a member; nothing if it has to wait.
+    fn offer_again(
+        &mut self,
+        (slot, turn): (u32, u32),
+        free: &Free,
+        plan: &Plan,
+        stuck: &mut Vec<u32>,
+    ) -> Option<Offer> {
+        if self.index.slots.is_taken(slot) {
+            return None;
+        }
+        if plan.carry_over {
+            stuck.push(slot);
+            return None;
+        }
+        match self.look((slot, turn), free.supplied, free.named) {
+            Look::Later(at) => self.index.postpone(slot, at),
+            Look::Offer(offer) if free.supplied >> offer.region & 1 == 0 => stuck.push(slot),
+            Look::Offer(offer) => return Some(offer),
+        }
+        None
+    }
+
+    /// Accepts what is whole, best first. Returns slots and turns of the others.
+    fn accept_round(
+        &mut self,
+        offers: &[Offer],
+        free: &mut Free,
+        budget: Budget,
+        plan: &mut Plan,
+        stuck: &mut Vec<u32>,
+    ) -> Vec<(u32, u32)> {
+        let mut losers = Vec::new();
+        for block in self.in_order(offers).chunks(BLOCK) {
+            let offers = || block.iter().map(|(.., at)| &offers[*at as usize]);
+            let open = offers().filter(|offer| self.is_whole(offer));
+            let slots = open.flat_map(|offer| [offer.slot].into_iter().chain(offer.ends));
+            self.index.slots.touch(slots);
+            for offer in offers() {
+                let slot = offer.slot;
+                if self.index.slots.is_taken(slot) {
+                    continue;
+                }
+                if plan.carry_over {
+                    stuck.push(slot);
+                    continue;
+                }
+                if free.supplied >> offer.region & 1 == 1 && self.is_whole(offer) {
+                    self.accept_one(offer, free, budget, plan, stuck);
+                    if self.index.slots.is_taken(slot) || plan.carry_over {
+                        continue;
+                    }
+                }
+                losers.push((slot, offer.turn));
+            }
+        }
+        losers
+    }
+
+    /// Keys and places of the offers, best first; of equal ones, who comes first on the shelves.
+    fn in_order(&self, offers: &[Offer]) -> Vec<(i64, u32, u64, u32)> {
+        let key = |(at, offer): (u32, &Offer)| {
+            (self.rank(offer), u32::MAX - offer.players, offer.since, at)
+        };
+        let mut order: Vec<_> = (0..).zip(offers).map(key).collect();
+        order.sort_unstable();
+        order
+    }
+
     /// Whether it can still be what it was, as far as can be seen at once.
     fn is_whole(&self, offer: &Offer) -> bool {
-        !offer.ends.iter().any(|slot| self.is_taken(*slot))
+        let slots = &self.index.slots;
+        !offer.ends.iter().any(|slot| slots.is_taken(*slot))
     }
 
     fn accept_one(
@@ -315,15 +385,11 @@ impl<'a> Tick<'a> {
             return;
         };
         if plan.matches.len() + plan.fills.len() < budget.matches_max {
-            self.place(&teams, offer.region, free, plan);
+            self.place(&teams, offer.region as usize, free, plan);
         } else {
             plan.carry_over = true;
             stuck.push(offer.slot);
         }
-    }
-
-    pub(super) fn is_taken(&self, slot: u32) -> bool {
-        self.index.slots.hot(slot).taken == self.number
     }
 
     /// What offers are sorted by: quality, unless servers are scarce. Then whoever waits longest has the next.
@@ -335,75 +401,29 @@ impl<'a> Tick<'a> {
         }
     }
 
-    fn place(&mut self, teams: &Teams, region: usize, free: &mut Free, plan: &mut Plan) {
-        let region = if self.index.rules.rules.rule_set.is_some() {
-            // Its rules have been asked about this one.
-            region
-        } else {
-            self.best_region(teams, free.supplied).unwrap_or(region)
-        };
-        free.servers[region] -= 1;
-        if free.servers[region] == 0 {
-            free.supplied &= !(1 << region);
-        }
-        plan.matches.push(self.match_plan(teams, region));
-        for slot in teams.iter().flatten().copied() {
-            self.take(slot);
-        }
-    }
-
-    /// Sets a ticket aside that is planned.
-    pub(super) fn take(&mut self, slot: u32) {
-        self.index.slots.hot[slot as usize].taken = self.number;
-        if self.index.slots.cold(slot).contested {
-            self.block_rivals(slot);
-        }
-        self.index.unshelve(slot);
-    }
-
-    /// Tickets that share a player with `slot` are not planned beside it.
-    fn block_rivals(&mut self, slot: u32) {
-        let slots = &self.index.slots;
-        let players = &slots.ticket(slot).players;
-        let shares = |other: &Ticket| {
-            let ids = other.players.iter().map(|player| &player.player_id);
-            ids.into_iter()
-                .any(|id| players.iter().any(|player| player.player_id == *id))
-        };
-        let rivals: Vec<u32> = slots
-            .iter()
-            .filter(|(other, cold)| *other != slot && cold.contested && shares(&cold.ticket))
-            .map(|(other, _)| other)
-            .collect();
-        for rival in rivals {
-            self.index.slots.hot[rival as usize].taken = self.number;
-            self.index.refresh(rival);
-            let (partition, mask) = (
-                self.index.slots.cold(rival).partition,
-                self.index.slots.cold(rival).mask,
-            );
-            for region in bits(mask) {
-                let shelf = self.index.shelf_index(partition, region);
-                self.index.touch(shelf, self.index.slots.hot(rival).skill);
-            }
-        }
-    }
-
     /// The members of an offer, in their teams, if they are all free and the match is as good as it was.
     fn teams(&mut self, offer: &Offer) -> Option<Teams> {
+        let (slots, rules) = (&self.index.slots, &self.index.rules);
         if let Some(group) = &offer.group {
             let mut members = group.teams.iter().flatten();
-            return members.all(|slot| !self.is_taken(*slot)).then(|| {
+            return members.all(|slot| !slots.is_taken(*slot)).then(|| {
                 let mut teams = group.teams.clone();
-                if !self.index.rules.asks_for_teams() {
-                    teams::balance(&self.index.slots, &self.index.rules, &mut teams, self.now);
+                if !rules.asks_for_teams() {
+                    teams::balance(slots, rules, &mut teams, self.now);
                 }
                 teams
             });
         }
-        let window = self.window(offer.slot, offer.region).ok()?;
+        if self.pairs {
+            return self
+                .is_whole(offer)
+                .then(|| teams::deal(slots, rules, &offer.ends, 2));
+        }
+        let region = offer.region as usize;
+        let window = self.window(offer.slot, region).ok()?;
         let ends = self.around.ends(&window, offer.slot);
-        let again = self.offer(offer.slot, offer.region, Found::window(window, ends));
+        let found = Found::window(window, ends);
+        let again = self.offer((offer.slot, offer.turn), region, found);
         if again.cost > offer.cost {
             return None;
         }
@@ -433,28 +453,30 @@ impl<'a> Tick<'a> {
             if matches >= budget.matches_max.min(UNPLACED_MAX) {
                 break;
             }
-            if self.index.slots.hot(*slot).taken == self.number {
+            if self.index.slots.is_taken(*slot) {
                 continue;
             }
             let wanted = free.named & !free.supplied;
-            let Look::Offer(offer) = self.look(*slot, wanted, wanted) else {
+            let Look::Offer(offer) = self.look((*slot, 0), wanted, wanted) else {
                 continue;
             };
             let Some(teams) = self.teams(&offer) else {
                 continue;
             };
-            let region = self.best_region(&teams, wanted).unwrap_or(offer.region);
+            let region = self
+                .best_region(&teams, wanted)
+                .unwrap_or(offer.region as usize);
             *unplaced
                 .entry(self.index.regions[region].clone())
                 .or_default() += 1;
             matches += 1;
             for slot in teams.into_iter().flatten() {
-                self.index.slots.hot[slot as usize].taken = self.number;
+                self.index.slots.mark_taken(slot);
                 plan.waiting.for_server += 1;
             }
         }
         for slot in stuck {
-            self.index.slots.cold_mut(slot).stuck = true;
+            self.index.slots.hot_mut(slot).stuck = true;
             self.index.refresh(slot);
         }
         plan.unplaced = unplaced;

@@ -237,7 +237,7 @@ impl Pool {
         let named = (0..index.regions.len())
             .map(|region| bit(region, supply.servers.contains_key(&index.regions[region])))
             .fold(0, |mask, bit| mask | bit);
-        let own_mask = accepted(index, own, cold, now.0);
+        let own_mask = accepted(index, slot, now.0);
         let usable = if own_mask & named == 0 {
             own_mask
         } else {
@@ -260,7 +260,7 @@ impl Pool {
             let hot = index.slots.hot(other);
             others += 1;
             older += u32::from((hot.created, hot.id) < (own.created, own.id));
-            let mask = accepted(index, hot, theirs, now.0);
+            let mask = accepted(index, other, now.0);
             match judge.rule_against(other, hot, theirs, mask) {
                 Some(rule) => *rule(&mut apart) += 1,
                 None => candidates.push(Candidate {
@@ -270,7 +270,7 @@ impl Pool {
                 }),
             }
         }
-        let hold = if cold.reaches.is_empty() {
+        let hold = if !cold.playable {
             Hold::Unplayable
         } else if own_mask == 0 {
             Hold::NoRegion
@@ -295,12 +295,13 @@ impl Pool {
 }
 
 /// Regions whose latency a ticket accepts at `now`, as bits; where it is on the shelves it stays.
-fn accepted(index: &Index, hot: &Hot, cold: &Cold, now: u64) -> u64 {
+fn accepted(index: &Index, slot: u32, now: u64) -> u64 {
+    let (hot, reaches) = (index.slots.hot(slot), index.slots.reaches(slot));
     let limit = index.rules.latency_max(now.saturating_sub(hot.created));
     let within = |worst: u16| worst != u16::MAX && u32::from(worst) <= limit;
-    (0..cold.reaches.len())
-        .filter(|region| within(cold.reaches[*region].worst))
-        .fold(cold.mask, |mask, region| mask | 1_u64 << region)
+    (0..reaches.len())
+        .filter(|region| within(reaches[*region].worst))
+        .fold(hot.mask, |mask, region| mask | 1_u64 << region)
 }
 
 /// The count that a rule adds to.
@@ -323,7 +324,7 @@ impl Judge<'_> {
         if mask & self.usable == 0 {
             return Some(|apart| &mut apart.region);
         }
-        if theirs.partition != self.cold.partition {
+        if hot.partition != self.own.partition {
             return Some(|apart| &mut apart.same);
         }
         let distance = (i64::from(hot.skill) - i64::from(self.own.skill)).abs();
@@ -355,7 +356,7 @@ impl Judge<'_> {
         if self.cold.contested && theirs.contested && shares() {
             return Some(|apart| &mut apart.same_player);
         }
-        (!self.has_seats(slot, hot.size)).then_some(|apart| &mut apart.seats)
+        (!self.has_seats(slot, hot.size())).then_some(|apart| &mut apart.seats)
     }
 
     /// Whether both find seats in a match, in one team or in two.
@@ -384,7 +385,7 @@ impl Judge<'_> {
             };
             room && roles()
         };
-        let (own, their) = ((self.own.size, &self.own_roles[..]), (size, theirs));
+        let (own, their) = ((self.own.size(), &self.own_roles[..]), (size, theirs));
         let maxima = || rules.shapes.iter().map(|shape| shape.max).enumerate();
         maxima().any(|(mine, max)| {
             seated(max, &[own, their])

@@ -54,7 +54,7 @@ impl Bench {
         let mut sitters = Vec::with_capacity(offer.seated.len());
         for seated in &offer.seated {
             let sitter = Sitter::new(rules, offer, seated);
-            *players.get_mut(sitter.team)? += sitter.hot.size;
+            *players.get_mut(sitter.team)? += sitter.hot.size();
             sitters.push(sitter);
         }
         let offered = offer.open.seats.iter().copied().chain(std::iter::repeat(0));

@@ -60,7 +60,7 @@ impl<'a> Choice<'a> {
     }
 
     pub(super) fn players(&self) -> u32 {
-        let size = |(slot, _): &(u32, usize)| self.index.slots.hot(*slot).size;
+        let size = |(slot, _): &(u32, usize)| self.index.slots.hot(*slot).size();
         self.joining.iter().map(size).sum()
     }
 
@@ -91,8 +91,8 @@ impl<'a> Choice<'a> {
         let (low, high) = self.hull.unwrap_or((hot.skill, hot.skill));
         self.hull = Some((low.min(hot.skill), high.max(hot.skill)));
         self.newest = newest;
-        self.room[team] -= hot.size;
-        self.teams[team].0 += hot.size;
+        self.room[team] -= hot.size();
+        self.teams[team].0 += hot.size();
         self.teams[team].1 += strength(self.index.slots.ticket(slot));
         self.joining.push((slot, team));
         true
@@ -129,8 +129,8 @@ impl<'a> Choice<'a> {
         let skill = strength(slots.ticket(slot));
         let missing = |team: usize| rules.shapes[team].max.saturating_sub(self.teams[team].0);
         let mut open: Vec<(u32, f64, usize)> = (0..self.room.len())
-            .filter(|team| self.room[*team] >= hot.size && only.is_none_or(|only| only == *team))
-            .map(|team| (missing(team), self.gap_with(team, hot.size, skill), team))
+            .filter(|team| self.room[*team] >= hot.size() && only.is_none_or(|only| only == *team))
+            .map(|team| (missing(team), self.gap_with(team, hot.size(), skill), team))
             .collect();
         open.sort_by(|a, b| {
             let missing = b.0.cmp(&a.0);
@@ -169,7 +169,7 @@ impl<'a> Choice<'a> {
         if self.teams.len() < 2 || self.joining.len() < 2 {
             return;
         }
-        let size = |(slot, _): (u32, usize)| self.index.slots.hot(slot).size;
+        let size = |(slot, _): (u32, usize)| self.index.slots.hot(slot).size();
         let mut least = self.fairness().gap;
         for _ in 0..SWAP_ROUNDS_MAX {
             let mut best = None;

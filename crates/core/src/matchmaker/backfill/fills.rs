@@ -75,7 +75,11 @@ impl Tick<'_> {
             }
             offers.sort_unstable_by_key(|offer| (offer.cost, offer.since, offer.id));
             for offer in offers {
-                if offer.slots.iter().any(|slot| self.is_taken(*slot)) {
+                if offer
+                    .slots
+                    .iter()
+                    .any(|slot| self.index.slots.is_taken(*slot))
+                {
                     due.push(offer.id);
                 } else {
                     self.accept_fill(offer, live, budget, plan);
@@ -94,6 +98,7 @@ impl Tick<'_> {
         for slot in offer.slots {
             self.take(slot);
         }
+        self.clear_shelves();
         plan.fills.push(offer.fill);
     }
 
@@ -101,7 +106,7 @@ impl Tick<'_> {
         let index = &*self.index;
         let bench = &open.bench;
         let from = if only_newer { bench.since } else { 0 };
-        let choice = Around::new(index, bench, from, self.number, self.now).best()?;
+        let choice = Around::new(index, bench, from, self.now).best()?;
         let slots: Vec<u32> = choice.joining.iter().map(|(slot, _)| *slot).collect();
         let hots = || slots.iter().map(|slot| index.slots.hot(*slot));
         let began = hots().map(|hot| hot.eager()).sum::<u64>() + bench.since;

@@ -38,8 +38,6 @@ pub(super) struct Around<'a> {
     index: &'a Index,
     bench: &'a Bench,
     now: u64,
-    /// The plan whose tickets are not free any more.
-    plan: u32,
     candidates: Vec<Candidate>,
     /// Not all were considered.
     cut: bool,
@@ -47,17 +45,16 @@ pub(super) struct Around<'a> {
 
 impl<'a> Around<'a> {
     /// Collects the free tickets around the seated ones that came at `from` or later.
-    pub(super) fn new(index: &'a Index, bench: &'a Bench, from: u64, plan: u32, now: u64) -> Self {
+    pub(super) fn new(index: &'a Index, bench: &'a Bench, from: u64, now: u64) -> Self {
         let mut around = Self {
             index,
             bench,
             now,
-            plan,
             candidates: Vec::new(),
             cut: false,
         };
         let shelf = &index.shelves[bench.shelf];
-        if shelf.players() > 0 {
+        if shelf.players > 0 {
             let (low, high) = bench.span(&index.rules);
             let middle = bench
                 .hull
@@ -85,11 +82,15 @@ impl<'a> Around<'a> {
                 self.cut = true;
                 return;
             }
+            if self.index.slots.is_taken(item.slot) {
+                // It is about to go from the shelf.
+                continue;
+            }
             let (hot, cold) = (
                 self.index.slots.hot(item.slot),
                 self.index.slots.cold(item.slot),
             );
-            let free = hot.taken != self.plan && hot.size <= most && hot.created >= from;
+            let free = hot.size() <= most && hot.created >= from;
             if !free || !self.bench.tolerates(cold) {
                 passed += 1;
                 continue;
@@ -105,7 +106,7 @@ impl<'a> Around<'a> {
             let eager = began / (self.bench.sitters.len() as u64 + 1);
             self.candidates.push(Candidate {
                 slot: item.slot,
-                size: hot.size,
+                size: hot.size(),
                 skill: hot.skill,
                 since: hot.since,
                 created: hot.created,

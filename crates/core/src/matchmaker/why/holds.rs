@@ -102,7 +102,7 @@ impl Judge<'_> {
             .is_none_or(|servers| *servers == 0)
         {
             Hold::Server { region }
-        } else if self.cold.due <= self.now {
+        } else if self.own.due <= self.now {
             Hold::Turn { region }
         } else {
             let rule = self.broken_rule(at, here(), slot);
@@ -123,10 +123,10 @@ impl Judge<'_> {
             |other: &Candidate| (i64::from(other.hot.skill) - i64::from(self.own.skill)).abs();
         let mut near: Vec<&Candidate> = others.collect();
         near.sort_by_key(|other| (distance(other), other.hot.id));
-        let near = near.iter().map(|other| (other.slot, other.hot.size));
+        let near = near.iter().map(|other| (other.slot, other.hot.size()));
         let mut room: Vec<u32> = rules.shapes.iter().map(|shape| shape.max).collect();
         let mut seated: Vec<Vec<&Ticket>> = vec![Vec::new(); room.len()];
-        for (slot, size) in std::iter::once((slot, self.own.size)).chain(near) {
+        for (slot, size) in std::iter::once((slot, self.own.size())).chain(near) {
             let open = (0..room.len()).filter(|team| room[*team] >= size);
             if let Some(team) = open.max_by_key(|team| room[*team]) {
                 room[team] -= size;
@@ -242,7 +242,7 @@ fn member(hot: &crate::matchmaker::slots::Hot) -> Member {
         created: hot.created,
         since: hot.since,
         eager: hot.eager(),
-        size: hot.size,
+        size: hot.size(),
     }
 }
 

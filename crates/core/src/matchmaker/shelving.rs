@@ -1,0 +1,106 @@
+//! Bringing the shelves up to date. Who comes and goes between two plans is put on them and taken off in the order in
+//! which they stand, so that each part of a shelf is fetched from memory once, and a pool that is filled at once is
+//! written from one end to the other.
+
+use super::index::{Index, bits};
+use super::shelf::{Ids, Item};
+use super::slots::Slots;
+
+/// A ticket in the order of the shelves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stand {
+    partition: u32,
+    skill: i32,
+    tie: u32,
+    pub(super) slot: u32,
+    /// Regions, as bits.
+    pub(super) mask: u64,
+}
+
+impl Stand {
+    pub(super) fn of(slots: &Slots, slot: u32, mask: u64) -> Self {
+        let hot = slots.hot(slot);
+        Self {
+            partition: hot.partition,
+            skill: hot.skill,
+            tie: hot.tie(),
+            slot,
+            mask,
+        }
+    }
+
+    const fn item(&self) -> Item {
+        Item {
+            skill: self.skill,
+            tie: self.tie,
+            slot: self.slot,
+        }
+    }
+}
+
+/// Puts them into the order in which they stand on the shelves. It is the same in every pool of these tickets, which the
+/// numbers of partitions and slots are not.
+pub(super) fn sort(stands: &mut [Stand], slots: &Slots) {
+    stands.sort_unstable_by(|a, b| {
+        (a.skill, a.tie)
+            .cmp(&(b.skill, b.tie))
+            .then_with(|| slots.id(a.slot).cmp(&slots.id(b.slot)))
+    });
+}
+
+/// Who comes and who goes.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    /// Slots, and the regions on whose shelves they come to stand.
+    pub(super) coming: Vec<(u32, u64)>,
+    /// Slots, and the regions from whose shelves they go.
+    pub(super) going: Vec<(u32, u64)>,
+    /// Slots to be used again when no shelf names them any more.
+    pub(super) vacant: Vec<u32>,
+}
+
+impl Index {
+    /// Makes the shelves hold what they should.
+    pub(super) fn settle_shelves(&mut self) {
+        self.take_off();
+        if !self.pending.coming.is_empty() {
+            let coming = std::mem::take(&mut self.pending.coming);
+            let slots = &self.slots;
+            let mut stands: Vec<Stand> = coming
+                .into_iter()
+                // Some went away before they ever stood.
+                .filter(|(slot, _)| slots.is_used(*slot))
+                .map(|(slot, mask)| Stand::of(slots, slot, mask))
+                .collect();
+            sort(&mut stands, slots);
+            for stand in stands {
+                for region in bits(stand.mask) {
+                    let shelf = self.shelf_index(stand.partition, region);
+                    self.shelves[shelf].insert(stand.item(), &self.slots);
+                }
+            }
+        }
+        for slot in self.pending.vacant.drain(..) {
+            self.slots.release(slot);
+        }
+    }
+
+    /// Takes off the shelves who went away or is in a match.
+    pub(super) fn take_off(&mut self) {
+        if self.pending.going.is_empty() {
+            return;
+        }
+        let slots = &self.slots;
+        let going = self.pending.going.drain(..);
+        let mut stands: Vec<Stand> = going
+            .map(|(slot, mask)| Stand::of(slots, slot, mask))
+            .collect();
+        sort(&mut stands, slots);
+        for stand in stands {
+            for region in bits(stand.mask) {
+                let shelf = self.shelf_index(stand.partition, region);
+                self.shelves[shelf].remove(&stand.item(), &self.slots);
+            }
+        }
+    }
+}
