@@ -9,6 +9,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use stadion_netlab::{Flood, FloodSpec, Sources, Wire, lose, unable};
 use stadion_network::Error;
@@ -83,18 +84,29 @@ fn most(lines: &[Value], of: &str) -> f64 {
     values.fold(0.0, f64::max)
 }
 
+/// A set that 200 sources overflow, and a counter.
+const METERS: &str = "table inet stadion {
+ counter pass_udp {
+ }
+ set src4 {
+  type ipv4_addr
+  size 64
+  flags dynamic,timeout
+  timeout 60s
+ }
+ chain pre {
+  type filter hook prerouting priority -300
+  update @src4 { ip saddr }
+  udp dport 7000 counter name pass_udp
+ }
+}
+";
+
 #[test]
 fn a_flood_shows_as_drops_of_the_socket_and_as_a_full_set() {
     let Some(wire) = wire() else { return };
     let server = &wire.server;
-    server
-        .space
-        .nft(
-            "table inet stadion {\n counter pass_udp {\n }\n\
-             set src4 {\n type ipv4_addr\n size 64\n flags dynamic,timeout\n timeout 60s\n }\n\
-             chain pre {\n type filter hook prerouting priority -300\n update @src4 { ip saddr }\n udp dport 7000 counter name pass_udp\n }\n}\n",
-        )
-        .unwrap();
+    server.space.nft(METERS).unwrap();
     // Nobody reads it: what does not fit into its buffer is lost.
     let _stalled = server
         .space
@@ -446,6 +458,16 @@ fn without_privileges_both_run_and_say_what_they_could_not_see() {
         err.contains("writing the report to /report.md: Permission denied"),
         "{err}"
     );
+}
+
+#[test]
+fn told_to_stop_it_ends_as_if_its_count_were_over() {
+    let mut running = Running::start(&mut tool(&["monitor", "--interval", "100ms"]));
+    assert!(running.lines().next().unwrap().contains("rx="));
+    let process = Pid::from_child(&running.0);
+    kill_process(process, Signal::TERM).unwrap();
+    let code = running.0.wait().unwrap().code();
+    assert!(matches!(code, Some(0 | 6)), "{code:?}");
 }
 
 #[test]
