@@ -170,9 +170,11 @@ impl Space {
 
     /// The tool as somebody without rights, where we are.
     pub(crate) fn tool_as_nobody(&self, args: &[&str]) -> Done {
-        // Where the tests were built is not everybody's to enter.
+        // Where the tests were built is not everybody's to enter. Another process copies: a program that is open for
+        // writing anywhere, also in a child that another test is just starting, cannot be run.
         let copy = Path::new("/tmp").join(format!("{}-tool", self.name));
-        std::fs::copy(TOOL, &copy).expect("a copy of the tool");
+        let copied = run("cp", &[TOOL, &copy.display().to_string()]);
+        assert_eq!(copied.code, 0, "{copied}");
         let mut command = Command::new(&copy);
         let done = finish(command.args(args).uid(NOBODY).gid(NOBODY).current_dir("/"));
         std::fs::remove_file(copy).expect("the copy");
