@@ -15,8 +15,8 @@ use crate::figure::Figure;
 /// What the server asks of the kernel: some 5,000 waiting datagrams.
 const BUFFER: usize = 4 << 20;
 
-/// Of play beside a flood: 768 ticks.
-const SECONDS: u32 = 6;
+/// Of play beside a flood: 640 ticks.
+const SECONDS: u32 = 5;
 
 /// Of play before the flood, so that the player is one whom the server knows.
 const BEFORE: u32 = 1;

@@ -24,10 +24,11 @@ const FILTER: &str = "*filter
 COMMIT
 ";
 
-/// What "traffic shaping" puts into `mangle`.
+/// What "traffic shaping" puts into `mangle`: the class at once in place of a mark and the filter `fw`, which slim kernels
+/// lack.
 const MANGLE: &str = "*mangle
--A POSTROUTING -p udp --dport 7000:8000 -j MARK --set-mark 10
--A POSTROUTING -p tcp --dport 7000:8000 -j MARK --set-mark 10
+-A POSTROUTING -p udp --dport 7000:8000 -j CLASSIFY --set-class 1:10
+-A POSTROUTING -p tcp --dport 7000:8000 -j CLASSIFY --set-class 1:10
 COMMIT
 ";
 
@@ -45,8 +46,8 @@ pub(super) fn protect(space: &Namespace) -> Result<(), Failure> {
     restore(space, FILTER)
 }
 
-/// Shapes the server's uplink as the guide does, with `scale` for its rates: 1 are its own (10 Gbit/s), less fits them
-/// to a line. In place of `sfq`, which slim kernels lack, stands `pfifo`; in place of `fw`, `u32` with the same mark.
+/// Shapes the server's uplink as the guide does; its own rate is 10 Gbit/s, and less fits its shares to a line. In place of
+/// `sfq`, which slim kernels lack, stands `pfifo`.
 pub(super) fn shape(line: &Line, rate_bits_per_s: u64) -> Result<(), Failure> {
     let share = |tenths: u64| rate_bits_per_s / 10 * tenths;
     let (whole, game, bulk, most) = (share(10), share(8), share(2), share(5));
@@ -61,7 +62,6 @@ pub(super) fn shape(line: &Line, rate_bits_per_s: u64) -> Result<(), Failure> {
             "class add dev eth0 parent 1:1 classid 1:30 htb rate {bulk}bit ceil {most}bit prio 3"
         ),
         "qdisc add dev eth0 parent 1:30 handle 30: pfifo".to_owned(),
-        "filter add dev eth0 parent 1:0 prio 1 u32 match mark 10 0xffffffff flowid 1:10".to_owned(),
     ] {
         line.server.space.tool("tc", &command)?;
     }

@@ -25,7 +25,7 @@ const SHAPED_BITS_PER_S: u64 = 47_000_000;
 const GUIDE_BITS_PER_S: u64 = 10_000_000_000;
 
 const BUFFER: usize = 4 << 20;
-const SECONDS: u32 = 6;
+const SECONDS: u32 = 5;
 const P99_LIMIT_MS: f64 = 5.0;
 
 pub(super) fn udp() -> (&'static str, BulkKind) {

@@ -8,6 +8,9 @@ use std::net::SocketAddr;
 
 use stadion_netlab::{Flood, FloodSpec, Host, Sources, Wire};
 
+use stadion_network::profile::Profile;
+use stadion_network::xdp::{self, Mode, Wanted};
+
 use super::hosts::{GAME, defend};
 use super::{Column, guide};
 use crate::Failure;
@@ -56,9 +59,9 @@ const STAGES: [Stage; 10] = [
     stage("input_drop_conntrack", SPOOFED, INPUT_DROP),
 ];
 
-const METER: &str = "table inet s { set flow { type ipv4_addr . inet_service; size 131072; flags dynamic,timeout; timeout 20s; }
+const METER: &str = "table inet s { set flows { type ipv4_addr . inet_service; size 131072; flags dynamic,timeout; timeout 20s; }
     chain c { type filter hook prerouting priority -300;
-    update @flow { ip saddr . udp sport limit rate over 200/second burst 100 packets } drop
+    update @flows { ip saddr . udp sport limit rate over 200/second burst 100 packets } drop
     }\n }";
 
 const INPUT_DROP: &str = "table inet s { chain c { type filter hook input priority 0;
@@ -101,6 +104,15 @@ pub(super) fn run() -> Result<Vec<Figure>, Failure> {
             delivery,
         ));
     }
+    for (name, mode) in [
+        ("xdp_generic_drop", Mode::Generic),
+        ("xdp_native_drop", Mode::Native),
+    ] {
+        match on_server(ONE, |wire| attach(wire, mode)) {
+            Ok(cost) => figures.push(figure(name, cost - sending_one, delivery)),
+            Err(error) => eprintln!("stadion-bench: {name} is left out: {error}"),
+        }
+    }
     let mut columns = vec![
         (Column::Ours, "whole_table_spoofed", SPOOFED),
         (Column::Ours, "whole_table_one", ONE),
@@ -116,6 +128,16 @@ pub(super) fn run() -> Result<Vec<Figure>, Failure> {
         figures.push(figure(name, cost - of_sending(sources), delivery));
     }
     Ok(figures)
+}
+
+/// Puts the stage of XDP before the rules; it drops what one source sends beyond its limit.
+fn attach(wire: &Wire, mode: Mode) -> Result<(), Failure> {
+    let wanted = Wanted::of(&Profile::default())?;
+    let attached = wire.server.space.run(|| {
+        let stage = xdp::Stage::load(&wanted)?;
+        stage.attach(wire.server.interface(), mode)
+    })?;
+    Ok(attached?)
 }
 
 const DELIVERY: &str = "a plain delivery";

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{MMsgHdr, RecvFlags, SendAncillaryBuffer, SendFlags, SocketAddrAny};
+use rustix::process::nice;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -18,6 +19,9 @@ use crate::{Host, LabError};
 
 /// Frames per system call.
 const BATCH: usize = 64;
+
+/// The largest there is (sched(7)).
+const LOWEST_PRIORITY: i32 = 19;
 
 /// A flood ends by itself after this long, should nobody stop it.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -133,6 +137,9 @@ impl Flood {
         let sent = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&sent);
         let task = Task::start(move |stop| {
+            // An attacker takes no turns of the host's processes: this thread runs when none of them wants to. The work on
+            // its packets where they arrive is done all the same.
+            nice(LOWEST_PRIORITY).ok();
             if let Some(core) = spec.core {
                 let mut set = CpuSet::new();
                 set.set(core);

@@ -104,6 +104,13 @@ fn game_packets_pass_a_line_full_of_bulk_traffic() {
     };
     let before = beside(&line, GAME_PORT, flood);
     apply(&line.server.space, &profile("19mbit"));
+    let marked = "table inet marks { counter marked4 { }\n counter marked6 { }
+        chain pre { type filter hook prerouting priority -300;
+        udp sport 7000 ip dscp cs4 counter name marked4
+        udp sport 7000 ip6 dscp cs4 counter name marked6
+        }
+        }";
+    line.player.space.nft(marked).unwrap();
     let after = beside(&line, GAME_PORT, flood);
     for (before, after) in before.iter().zip(&after) {
         assert_eq!(after.lost, 0);
