@@ -110,7 +110,7 @@ impl Program {
     }
 
     /// The bytes of a 16-bit number in network order, in ours.
-    pub(super) fn from_network_16(&mut self, to: Register) {
+    pub(super) fn swap_network_16(&mut self, to: Register) {
         self.put(0xdc, to, 0, 0, 16);
     }
 

@@ -142,7 +142,7 @@ fn port(p: &mut Program, maps: Maps) {
     p.jump(If::Different, R8, IS_UDP, "pass");
     until(p, R9, UDP);
     p.load(Width::Half, R1, R9, 2);
-    p.from_network_16(R1);
+    p.swap_network_16(R1);
     p.store(Width::Word, R10, PORT, R1);
     lookup(p, maps.ports, PORT);
     p.jump(If::Equal, R0, 0, "pass");

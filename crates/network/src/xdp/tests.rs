@@ -40,7 +40,7 @@ fn udp(port: u16) -> Vec<u8> {
 fn v4(source: &str, protocol: u8, content: &[u8]) -> Vec<u8> {
     let mut packet = vec![2; 12];
     packet.extend([0x08, 0x00, 0x45, 0]);
-    packet.extend((20 + content.len() as u16).to_be_bytes());
+    packet.extend(u16::try_from(20 + content.len()).unwrap().to_be_bytes());
     packet.extend([0, 0, 0, 0, 64, protocol, 0, 0]);
     packet.extend(source.parse::<Ipv4Addr>().unwrap().octets());
     packet.extend([25, 0, 1, 2]);
@@ -51,7 +51,7 @@ fn v4(source: &str, protocol: u8, content: &[u8]) -> Vec<u8> {
 fn v6(source: &str, next: u8, content: &[u8]) -> Vec<u8> {
     let mut packet = vec![2; 12];
     packet.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
-    packet.extend((content.len() as u16).to_be_bytes());
+    packet.extend(u16::try_from(content.len()).unwrap().to_be_bytes());
     packet.extend([next, 64]);
     packet.extend(source.parse::<Ipv6Addr>().unwrap().octets());
     packet.extend([0x2a; 16]);

@@ -210,3 +210,57 @@ fn one_program_takes_the_place_of_another_of_ours_and_never_of_somebody_elses() 
         );
     });
 }
+
+/// What is at the uplink.
+fn at_uplink(wire: &Wire) -> Option<String> {
+    inside(&wire.server.space, |host| xdp::read(host, "eth0").unwrap())
+}
+
+#[test]
+fn the_tool_plans_applies_and_takes_it_back() {
+    let Some(_scene) = able() else { return };
+    if !can_load() {
+        return;
+    }
+    let wire = Wire::new().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let profile = dir.path().join("profile.yaml");
+    std::fs::write(&profile, "ddos_protect:\n  xdp: auto\n").unwrap();
+    let tool = |words: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_stadion-network"));
+        command
+            .args(words.split_whitespace())
+            .args(["--netns", wire.server.space.name(), "--state-dir"])
+            .arg(dir.path().join("state"))
+            .env_remove("SSH_CONNECTION");
+        let output = command.output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&said).into_owned(),
+        )
+    };
+    let protect = format!("ddos-protect --profile {}", profile.display());
+    let (code, said) = tool(&protect);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("xdp of eth0"), "{said}");
+    assert_eq!(at_uplink(&wire), None, "a plan changes nothing");
+    let (code, said) = tool(&format!("{protect} --apply"));
+    assert_eq!(code, Some(0), "{said}");
+    let there = at_uplink(&wire);
+    assert!(there.as_deref().is_some_and(xdp::is_ours), "{there:?}: {said}");
+    assert_eq!(tool("confirm").0, Some(0));
+    let (code, said) = tool(&protect);
+    assert_eq!(code, Some(0), "nothing is pending: {said}");
+    let (code, said) = tool("rollback");
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(at_uplink(&wire), None);
+    // Somebody else's program: the plan says so, and nothing is touched.
+    let foreign = xdp::Stage::load(&xdp::Wanted::of(&Profile::default()).unwrap()).unwrap();
+    inside(&wire.server.space, |_| {
+        foreign.attach("eth0", xdp::Mode::Generic).unwrap();
+    });
+    let (code, said) = tool(&format!("{protect} --apply"));
+    assert!(said.contains("not ours"), "{code:?}: {said}");
+    assert!(at_uplink(&wire).is_some_and(|state| !xdp::is_ours(&state)));
+}
