@@ -162,6 +162,41 @@ fn heal(root: &Path, state: &Path) {
     panic!("the lock is never free");
 }
 
+/// Applies, and confirms or lets the time run out; whether it was confirmed.
+fn change(
+    root: &Path,
+    state: &Path,
+    timer: &TimerProgram,
+    want: &[Option<u8>; SETTINGS],
+    killed_at: Option<usize>,
+    confirms: bool,
+) -> bool {
+    let mut changed = 0;
+    let died = with_engine(root, state, killed_at, |engine| {
+        changed = apply(engine, want, timer);
+    });
+    // At the last step everything is done, and waits.
+    let path = state.join("node/transaction.json");
+    let text = std::fs::read_to_string(&path).unwrap_or_default();
+    if !text.contains("\"waiting\"") {
+        heal(root, state);
+        assert!(died || changed == 0, "what is changed waits");
+        return false;
+    }
+    if confirms {
+        with_engine(root, state, None, |engine| {
+            engine.confirm().unwrap();
+        });
+        return true;
+    }
+    // The same as the end of the time to confirm.
+    let mut transaction: BTreeMap<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
+    transaction.insert("deadline_ms".into(), 0.into());
+    std::fs::write(&path, serde_json::to_string(&transaction).unwrap()).unwrap();
+    heal(root, state);
+    false
+}
+
 fn play(deeds: &[Deed]) {
     let dir = tempfile::tempdir().unwrap();
     let (root, state) = (dir.path().join("root"), dir.path().join("state"));
@@ -195,35 +230,10 @@ fn play(deeds: &[Deed]) {
                 killed_at,
                 confirms,
             } => {
-                let mut changed = 0;
-                let died = with_engine(&root, &state, *killed_at, |engine| {
-                    changed = apply(engine, want, &timer);
-                });
-                // At the last step everything is done, and waits.
-                let waits = state.join("node/transaction.json").exists()
-                    && std::fs::read_to_string(state.join("node/transaction.json"))
-                        .is_ok_and(|text| text.contains("\"waiting\""));
-                if !waits {
-                    heal(&root, &state);
-                }
-                let wanted: Vec<Setting> =
-                    model.iter().zip(want).map(|(s, w)| s.applied(*w)).collect();
-                if waits && *confirms {
-                    with_engine(&root, &state, None, |engine| {
-                        engine.confirm().unwrap();
-                    });
-                    model.copy_from_slice(&wanted);
-                } else if waits {
-                    // The same as the end of the time to confirm.
-                    let path = state.join("node/transaction.json");
-                    let text = std::fs::read_to_string(&path).unwrap();
-                    let mut transaction: BTreeMap<String, serde_json::Value> =
-                        serde_json::from_str(&text).unwrap();
-                    transaction.insert("deadline_ms".into(), 0.into());
-                    std::fs::write(&path, serde_json::to_string(&transaction).unwrap()).unwrap();
-                    heal(&root, &state);
-                } else if !died {
-                    assert_eq!(changed, 0, "what is changed waits");
+                if change(&root, &state, &timer, want, *killed_at, *confirms) {
+                    for (setting, want) in model.iter_mut().zip(want) {
+                        *setting = setting.applied(*want);
+                    }
                 }
             }
         }
