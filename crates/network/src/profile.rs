@@ -112,7 +112,7 @@ impl Profile {
         if let Some(sections) = written.as_object_mut() {
             sections.remove("extends");
         }
-        overlay(&mut whole, written);
+        overlay(&mut whole, written, "the profile").map_err(&wrong)?;
         serde_json::from_value(whole).map_err(|error| {
             let error = error.to_string();
             // Read once more, from the text: that knows the line, if it finds the same mistake.
@@ -130,17 +130,21 @@ impl Profile {
     }
 }
 
-/// Lays `over` on `base`: objects key by key, everything else as a whole. A section without keys changes nothing.
-fn overlay(base: &mut Value, over: Value) {
+/// Lays `over` on `base`, which is called `at`: objects key by key, everything else as a whole. A section without keys
+/// changes nothing, and a list is no section: read as one, its entries would be keys in the order of the program.
+fn overlay(base: &mut Value, over: Value, at: &str) -> Result<(), String> {
     match (base, over) {
         (Value::Object(base), Value::Object(over)) => {
             for (key, value) in over {
-                overlay(base.entry(key).or_insert(Value::Null), value);
+                let below = base.entry(&key).or_insert(Value::Null);
+                overlay(below, value, &key)?;
             }
         }
         (Value::Object(_), Value::Null) => {}
+        (Value::Object(_), _) => return Err(format!("{at}: keys with values are wanted here")),
         (base, over) => *base = over,
     }
+    Ok(())
 }
 
 /// The nearest known word to the unknown one that `message` quotes first; serde lists the known ones after it.
@@ -208,6 +212,19 @@ mod tests {
         let read = Profile::parse("docs/network.md", example.unwrap()).unwrap();
         assert_eq!(read.optimize.game_cpus.as_deref(), Some("2-7"));
         assert_eq!(read.firewall.games, ["minecraft", "cs2"]);
+    }
+
+    #[test]
+    fn a_list_is_no_section() {
+        for (text, named) in [
+            ("optimize:\n- governor: x\n", "optimize: keys"),
+            ("- optimize\n", "the profile: keys"),
+            ("optimize:\n  sysctl: [a]\n", "sysctl: keys"),
+            ("thresholds: 5\n", "thresholds: keys"),
+        ] {
+            let error = Profile::parse("p", text).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
     }
 
     #[test]
