@@ -17,7 +17,7 @@ use stadion_server::keys::ServerKeys;
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target, by the name of its directory in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("arena_datagram", arena_datagram),
     ("create_ticket", stadion_gateway::fuzz::create_ticket),
     ("socket_message", stadion_gateway::fuzz::socket_message),
@@ -26,6 +26,12 @@ pub const TARGETS: [(&str, Target); 8] = [
     ("server_credential", server_credential),
     ("configuration", configuration),
     ("ids", ids),
+    ("network_kernel_text", stadion_network::fuzz::kernel_text),
+    ("network_tool_output", stadion_network::fuzz::tool_output),
+    ("network_sets", stadion_network::fuzz::set_messages),
+    ("network_probe", stadion_network::fuzz::probe_datagram),
+    ("network_redaction", stadion_network::fuzz::redaction),
+    ("network_profile", stadion_network::fuzz::profile),
 ];
 
 /// A datagram of the arena, from a player or from the server.
