@@ -1,6 +1,6 @@
 //! Tickets of one region in order of skill, kept in order while tickets come and go.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Items of one chunk: 1.5 KiB, so that making room for one moves little. A chunk splits in two at this size.
 const CHUNK_ITEMS_MAX: usize = 128;
@@ -47,8 +47,9 @@ pub(super) struct Shelf {
     chunks: Vec<Vec<Item>>,
     /// First item of each chunk, so that a search reads one array.
     firsts: Vec<Item>,
-    /// The chunk of the last search: the next one is often near.
-    last: Cell<usize>,
+    /// The chunk of the last search: the next one is often near. A hint; atomic only so that a pool can be lent to
+    /// another thread.
+    last: AtomicUsize,
     /// Players, those included who are about to come to stand here.
     pub(super) players: u64,
 }
@@ -78,10 +79,10 @@ impl Shelf {
             self.firsts.get(chunk).is_some_and(&is_before)
                 && !self.firsts.get(chunk + 1).is_some_and(&is_before)
         };
-        let last = self.last.get();
+        let last = self.last.load(Ordering::Relaxed);
         let near = [last, last + 1].into_iter().find(|chunk| holds(*chunk));
         let chunk = near.unwrap_or_else(|| self.firsts.partition_point(&is_before).max(1) - 1);
-        self.last.set(chunk);
+        self.last.store(chunk, Ordering::Relaxed);
         chunk
     }
 
