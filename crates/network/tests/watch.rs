@@ -18,7 +18,6 @@ use stadion_network::monitor::ask;
 use tempfile::TempDir;
 
 const TOOL: &str = env!("CARGO_BIN_EXE_stadion-network");
-/// Who has no rights: `nobody` of every distribution.
 const NOBODY: u32 = 65_534;
 const GAME_PORT: u16 = 7_000;
 const PROBE_PORT: u16 = 9_710;
