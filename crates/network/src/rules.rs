@@ -81,7 +81,10 @@ pub enum Feature {
 impl Feature {
     /// Every one, with a table that `nft -c` takes only where the kernel has it.
     pub const PROBES: [(Self, &str); 3] = [
-        (Self::Notrack, "table inet stadion_probe { chain c { type filter hook prerouting priority raw; notrack; }; }"),
+        (
+            Self::Notrack,
+            "table inet stadion_probe { chain c { type filter hook prerouting priority raw; notrack; }; }",
+        ),
         (
             Self::Synproxy,
             "table inet stadion_probe { chain c { type filter hook input priority filter; synproxy mss 1460 wscale 7; }; }",
@@ -162,21 +165,33 @@ fn table(parts: Parts, body: &Text) -> Wish {
     }
     // 64 bits tell versions of one table apart; this is no signature.
     let digest = Sha256::digest(body.as_str().as_bytes());
-    let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let comment = format!("{} {digest}", names.join(" "));
     let body = body.as_str();
     Wish {
         subject: Subject::NftTable(TABLE.into()),
-        want: Some(format!("table {TABLE} {{\n\tcomment \"{comment}\"\n{body}}}\n")),
+        want: Some(format!(
+            "table {TABLE} {{\n\tcomment \"{comment}\"\n{body}}}\n"
+        )),
         scope: Scope::Netns,
         reason: match (parts.firewall, parts.protect) {
-            (true, false) => "only the ports of the profile are open, RCON and administration to trusted sources",
+            (true, false) => {
+                "only the ports of the profile are open, RCON and administration to trusted sources"
+            }
             (false, false) => "packets of games are told from others, for the queue of the uplink",
             (false, true) => "floods are dropped before they cost the servers anything",
             (true, true) => "floods are dropped, and only the ports of the profile are open",
         }
         .into(),
-        risk: if parts.firewall { Risk::High } else { Risk::Medium },
+        risk: if parts.firewall {
+            Risk::High
+        } else {
+            Risk::Medium
+        },
     }
 }
 

@@ -248,7 +248,10 @@ fn the_tool_plans_applies_and_takes_it_back() {
     let (code, said) = tool(&format!("{protect} --apply"));
     assert_eq!(code, Some(0), "{said}");
     let there = at_uplink(&wire);
-    assert!(there.as_deref().is_some_and(xdp::is_ours), "{there:?}: {said}");
+    assert!(
+        there.as_deref().is_some_and(xdp::is_ours),
+        "{there:?}: {said}"
+    );
     assert_eq!(tool("confirm").0, Some(0));
     let (code, said) = tool(&protect);
     assert_eq!(code, Some(0), "nothing is pending: {said}");
