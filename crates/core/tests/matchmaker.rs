@@ -21,6 +21,9 @@ const ALL: Budget = Budget {
     matches_max: usize::MAX,
 };
 
+/// Skill is planned with a resolution of 1/1,024 of a point.
+const RESOLUTION: f64 = 2.0 / 1_024.0;
+
 fn regions() -> Vec<Region> {
     ["eu", "us", "ap"]
         .map(|name| Region::new(name).unwrap())
@@ -187,8 +190,13 @@ fn pool_of<'a>(mode: &GameMode, tickets: impl IntoIterator<Item = &'a Arc<Ticket
 
 /// Whether two tickets may play together as far as the two are concerned.
 fn go_together(mode: &GameMode, a: &Ticket, b: &Ticket, now: Timestamp) -> bool {
+    go_together_within(mode, a, b, now, 0.0)
+}
+
+/// The same, as exactly as skill is looked at, points.
+fn go_together_within(mode: &GameMode, a: &Ticket, b: &Ticket, now: Timestamp, slack: f64) -> bool {
     let window = |ticket: &Ticket| mode.skill.after_ms(ticket.waited_ms(now));
-    (a.skill() - b.skill()).abs() <= window(a).min(window(b))
+    (a.skill() - b.skill()).abs() <= window(a).min(window(b)) + slack
         && a.requirements.agrees_with(&b.requirements)
         && b.requirements.agrees_with(&a.requirements)
 }
@@ -198,7 +206,8 @@ fn check_match(mode: &GameMode, planned: &MatchPlan, members: &[Vec<&Ticket>], n
     for (index, a) in all.iter().enumerate() {
         assert!(a.accepts(mode, &planned.region), "region of {planned:?}");
         for b in &all[..index] {
-            assert!(go_together(mode, a, b, now), "{a:?} with {b:?}");
+            let together = go_together_within(mode, a, b, now, RESOLUTION);
+            assert!(together, "{a:?} with {b:?}");
         }
     }
     let sizes: Vec<usize> = members
