@@ -211,8 +211,10 @@ impl Chain {
             };
             let found = seat.found.clone();
             let now = live.iter().find(|m| m.match_id == found.match_id);
-            let may_be_over =
-                deserted.contains(&found.match_id) || seat.found_at.elapsed() > SURELY_LIVE;
+            // Whoever came later found a match that others may have left since.
+            let may_be_over = deserted.contains(&found.match_id)
+                || found.players.len() > TRIO
+                || seat.found_at.elapsed() > SURELY_LIVE;
             let Some(now) = now else {
                 assert!(may_be_over, "{} is not live any more", found.match_id);
                 continue;
@@ -272,11 +274,14 @@ impl Chain {
         let mut by_id: BTreeMap<_, _> =
             self.players.iter_mut().map(|p| (p.id.clone(), p)).collect();
         for live in self.stand.matches("live").await {
-            if random.once_in(3) {
-                continue;
-            }
-            let mut all = Vec::new();
-            for member in &live.players {
+            // One of a trio leaves at least: somebody of the next round may have that seat.
+            let leaving = match (random.once_in(3), live.game_mode == "trio") {
+                (true, true) => 1,
+                (true, false) => continue,
+                (false, _) => live.players.len(),
+            };
+            let leaving = &live.players[..leaving];
+            for member in leaving {
                 let player = by_id.get_mut(&member.player_id).unwrap();
                 if player.seat.is_none() {
                     let found = timeout(PATIENCE, player.find_seat()).await;
@@ -287,17 +292,10 @@ impl Chain {
                     // The match may be just over.
                     drop(seat.join(SHORTLY).await);
                 }
-                all.push(member.player_id.clone());
             }
-            for id in all {
-                by_id
-                    .get_mut(&id)
-                    .unwrap()
-                    .seat
-                    .as_mut()
-                    .unwrap()
-                    .leave()
-                    .await;
+            for member in leaving {
+                let player = by_id.get_mut(&member.player_id).unwrap();
+                player.seat.as_mut().unwrap().leave().await;
             }
         }
     }
