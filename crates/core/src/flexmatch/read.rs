@@ -310,11 +310,7 @@ fn algorithm(fields: &Fields<'_>, names: &Names) -> Result<Algorithm, RuleSetErr
     let ages = [("newest", false), ("oldest", true)];
     Ok(Algorithm {
         balanced,
-        batching: batching.unwrap_or(if balanced {
-            Batching::LargestPopulation
-        } else {
-            Batching::Random
-        }),
+        batching: batching.unwrap_or_else(|| usual_batching(balanced)),
         sort_by,
         balanced_attribute: balanced_attribute.map(Into::into),
         backfill_priority: fields
@@ -324,6 +320,15 @@ fn algorithm(fields: &Fields<'_>, names: &Names) -> Result<Algorithm, RuleSetErr
             .word("expansionAgeSelection", &ages)?
             .unwrap_or(false),
     })
+}
+
+/// What is meant where `batchingPreference` is left out.
+const fn usual_batching(balanced: bool) -> Batching {
+    if balanced {
+        Batching::LargestPopulation
+    } else {
+        Batching::Random
+    }
 }
 
 fn declared<'a>(names: &'a Names, name: &str, at: String) -> Result<&'a Declared, RuleSetError> {
