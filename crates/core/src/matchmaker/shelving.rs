@@ -6,6 +6,9 @@ use super::index::{Index, bits};
 use super::shelf::{Ids, Item};
 use super::slots::Slots;
 
+/// Tickets that are brought up to date together.
+const BLOCK: usize = 16;
+
 /// A ticket in the order of the shelves.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stand {
@@ -40,7 +43,7 @@ impl Stand {
 
 /// Puts them into the order in which they stand on the shelves. It is the same in every pool of these tickets, which the
 /// numbers of partitions and slots are not.
-pub(super) fn sort(stands: &mut [Stand], slots: &Slots) {
+fn sort(stands: &mut [Stand], slots: &Slots) {
     stands.sort_unstable_by(|a, b| {
         (a.skill, a.tie)
             .cmp(&(b.skill, b.tie))
@@ -51,8 +54,8 @@ pub(super) fn sort(stands: &mut [Stand], slots: &Slots) {
 /// Who comes and who goes.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    /// Slots, and the regions on whose shelves they come to stand.
-    pub(super) coming: Vec<(u32, u64)>,
+    /// Who comes to stand, and on the shelves of which regions.
+    pub(super) coming: Vec<Stand>,
     /// Slots, and the regions from whose shelves they go.
     pub(super) going: Vec<(u32, u64)>,
     /// Slots to be used again when no shelf names them any more.
@@ -64,19 +67,18 @@ impl Index {
     pub(super) fn settle_shelves(&mut self) {
         self.take_off();
         if !self.pending.coming.is_empty() {
-            let coming = std::mem::take(&mut self.pending.coming);
+            let mut stands = std::mem::take(&mut self.pending.coming);
             let slots = &self.slots;
-            let mut stands: Vec<Stand> = coming
-                .into_iter()
-                // Some went away before they ever stood.
-                .filter(|(slot, _)| slots.is_used(*slot))
-                .map(|(slot, mask)| Stand::of(slots, slot, mask))
-                .collect();
+            // Some went away before they ever stood.
+            stands.retain(|stand| slots.is_used(stand.slot));
             sort(&mut stands, slots);
-            for stand in stands {
-                for region in bits(stand.mask) {
-                    let shelf = self.shelf_index(stand.partition, region);
-                    self.shelves[shelf].insert(stand.item(), &self.slots);
+            for block in stands.chunks(BLOCK) {
+                self.touch_shelves(block);
+                for stand in block {
+                    for region in bits(stand.mask) {
+                        let shelf = self.shelf_index(stand.partition, region);
+                        self.shelves[shelf].insert(stand.item(), &self.slots);
+                    }
                 }
             }
         }
@@ -96,11 +98,25 @@ impl Index {
             .map(|(slot, mask)| Stand::of(slots, slot, mask))
             .collect();
         sort(&mut stands, slots);
-        for stand in stands {
-            for region in bits(stand.mask) {
-                let shelf = self.shelf_index(stand.partition, region);
-                self.shelves[shelf].remove(&stand.item(), &self.slots);
+        for block in stands.chunks(BLOCK) {
+            self.touch_shelves(block);
+            for stand in block {
+                for region in bits(stand.mask) {
+                    let shelf = self.shelf_index(stand.partition, region);
+                    self.shelves[shelf].remove(&stand.item(), &self.slots);
+                }
             }
         }
+    }
+
+    /// Reads where they stand or will stand, so that the memory fetches it side by side.
+    fn touch_shelves(&self, block: &[Stand]) {
+        let read = |sum: u32, stand: &Stand| {
+            bits(stand.mask).fold(sum, |sum, region| {
+                let shelf = self.shelf_index(stand.partition, region);
+                sum ^ self.shelves[shelf].touch(stand.skill)
+            })
+        };
+        std::hint::black_box(block.iter().fold(0, read));
     }
 }

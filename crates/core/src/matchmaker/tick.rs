@@ -7,7 +7,7 @@ use super::index::{Index, bits, item};
 use super::near::{self, Around, Limits};
 use super::offer::{Found, Look, Offer};
 use super::pairs;
-use super::shelving::{self, Stand};
+use super::shelf::{Ids, Item};
 use super::teams::{self, Teams};
 use super::{Budget, Plan};
 use crate::id::Region;
@@ -114,14 +114,11 @@ impl<'a> Tick<'a> {
 
     /// Looks at each once; who has no match is not looked at before something changes.
     fn offers(&mut self, due: Vec<u32>, free: &Free) -> Vec<Offer> {
-        let slots = &self.index.slots;
-        let due = due.into_iter();
-        let mut stands: Vec<Stand> = due.map(|slot| Stand::of(slots, slot, 0)).collect();
-        shelving::sort(&mut stands, slots);
+        let due = self.in_shelf_order(due);
         let mut offers = Vec::new();
         let mut turn = 0;
-        for block in stands.chunks(BLOCK) {
-            let slots = || block.iter().map(|stand| stand.slot);
+        for block in due.chunks(BLOCK) {
+            let slots = || block.iter().map(|item| item.slot);
             self.index.slots.touch(slots());
             for slot in slots() {
                 self.index.slots.hot_mut(slot).stuck = false;
@@ -133,6 +130,19 @@ impl<'a> Tick<'a> {
             }
         }
         offers
+    }
+
+    /// An order that is the same in every pool of these tickets, which slots are not, and in which each part of a shelf is
+    /// read once.
+    fn in_shelf_order(&self, due: Vec<u32>) -> Vec<Item> {
+        let slots = &self.index.slots;
+        let items = due.into_iter().map(|slot| item(slots.hot(slot), slot));
+        let mut items: Vec<Item> = items.collect();
+        items.sort_unstable_by(|a, b| {
+            let order = (a.skill, a.tie).cmp(&(b.skill, b.tie));
+            order.then_with(|| slots.id(a.slot).cmp(&slots.id(b.slot)))
+        });
+        items
     }
 
     /// The best match around `slot`: in a supplied region if there is one, else in a named one.
