@@ -19,7 +19,7 @@ use std::time::Duration;
 use crate::host::Host;
 use crate::subject::Subject;
 use crate::{Error, Result, Skip};
-use journal::{Lock, StateDir};
+use journal::{Lock, StateDir, unless_disk};
 
 pub use apply::{Applied, Options};
 pub use plan::{Drift, Pending, Plan};
@@ -49,7 +49,8 @@ impl<'a> Engine<'a> {
         Self {
             host,
             dir: StateDir::new(state_dir, host),
-            base: state_dir.to_path_buf(),
+            // The timer works in another directory than we.
+            base: std::path::absolute(state_dir).unwrap_or_else(|_| state_dir.to_path_buf()),
             between_steps,
             steps: Cell::new(0),
         }
@@ -106,7 +107,7 @@ impl<'a> Engine<'a> {
         }
         if let Some(baseline) = self.dir.baseline()? {
             let transaction = self.rollback_of(baseline);
-            self.dir.save_transaction(&transaction)?;
+            unless_disk(self.dir.save_transaction(&transaction))?;
             done.join(self.revert(transaction, "rolled back")?);
         }
         self.dir.remove_outcome()?;

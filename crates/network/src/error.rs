@@ -98,11 +98,11 @@ impl Error {
     #[must_use]
     pub const fn exit_code(&self) -> u8 {
         match self {
+            Self::Usage(_) => 2,
             Self::Profile { .. } => 3,
             Self::Privilege { .. } => 4,
             Self::Refused(_) | Self::Busy(_) | Self::Skipped(_) => 5,
-            Self::Usage(_)
-            | Self::File { .. }
+            Self::File { .. }
             | Self::ToolMissing { .. }
             | Self::Tool { .. }
             | Self::Parse { .. }

@@ -6,11 +6,14 @@ pub(crate) mod durable;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
+use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::thread::LinkNameSpaceType;
 
 use crate::{Error, Result};
@@ -19,6 +22,9 @@ use crate::{Error, Result};
 const FILE_BYTES_MAX: u64 = 64 << 20;
 /// What a tool says is cut to this in messages.
 const SAID_BYTES_MAX: usize = 600;
+/// Tools are done in a moment, and nft lists a million elements in half a minute. One that hangs would keep the lock, and
+/// the host half changed.
+const TOOL_MAX: Duration = Duration::from_secs(60);
 
 /// The machine.
 #[derive(Debug)]
@@ -28,6 +34,8 @@ pub struct Host {
     /// Where the sysfs of the entered namespace is.
     sys: Option<PathBuf>,
     netns: Option<String>,
+    /// How long a program may take.
+    tool_max: Duration,
     /// Keeps the sysfs of the entered namespace.
     _sysfs: Option<OwnedFd>,
 }
@@ -51,6 +59,7 @@ impl Host {
             root: PathBuf::new(),
             sys: None,
             netns: None,
+            tool_max: TOOL_MAX,
             _sysfs: None,
         }
     }
@@ -109,6 +118,7 @@ impl Host {
                 sysfs.as_raw_fd()
             ))),
             netns: Some(name.into()),
+            tool_max: TOOL_MAX,
             _sysfs: Some(sysfs),
         })
     }
@@ -263,7 +273,8 @@ impl Host {
     /// Runs a program with `input` on its standard input, in the network namespace of the calling thread.
     ///
     /// # Errors
-    /// [`Error::ToolMissing`]; [`Error::File`] when it cannot be started. That it fails is no error here.
+    /// [`Error::ToolMissing`]; [`Error::File`] when it cannot be started; [`Error::Tool`] when it was ended because it
+    /// hung. That it fails is no error here.
     pub fn run(&self, program: &str, args: &[&str], input: &str) -> Result<Output> {
         let path = if self.is_real() {
             PathBuf::from(program)
@@ -274,6 +285,8 @@ impl Host {
         command
             .args(args)
             .env("LC_ALL", "C")
+            // What it starts ends with it.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -297,8 +310,24 @@ impl Host {
             // A program that refuses its input early closes it; what it says then is what counts.
             stdin.write_all(text.as_bytes()).ok();
         });
+        let (done, is_done) = sync_channel::<()>(0);
+        let (group, tool_max) = (Pid::from_child(&child), self.tool_max);
+        let guard = std::thread::spawn(move || {
+            let hangs = is_done.recv_timeout(tool_max) == Err(RecvTimeoutError::Timeout);
+            if hangs {
+                kill_process_group(group, Signal::KILL).ok();
+            }
+            hangs
+        });
         let output = child.wait_with_output().map_err(failed)?;
+        drop(done);
         feeder.join().ok();
+        if guard.join().is_ok_and(|hangs| hangs) {
+            return Err(Error::Tool {
+                command: command_line(program, args),
+                said: format!("it hung, and was ended after {} s", tool_max.as_secs()),
+            });
+        }
         Ok(Output {
             success: output.status.success(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -320,7 +349,7 @@ impl Host {
         } else {
             &output.stderr
         });
-        let command = format!("{program} {}", args.join(" "));
+        let command = command_line(program, args);
         if said.contains("Operation not permitted") && !rustix::process::geteuid().is_root() {
             return Err(Error::Privilege {
                 what: format!("`{command}`"),
@@ -351,12 +380,17 @@ impl Host {
     }
 }
 
+fn command_line(program: &str, args: &[&str]) -> String {
+    format!("{program} {}", args.join(" "))
+}
+
 /// The package that has a program, in Debian and Fedora.
 fn package_of(program: &str) -> &'static str {
     match program {
         "nft" => "nftables",
         "tc" | "ip" | "ss" => "iproute2 (Fedora: iproute-tc)",
         "ethtool" => "ethtool",
+        "ping" => "iputils-ping (Fedora: iputils)",
         _ => "that has it",
     }
 }
@@ -381,5 +415,27 @@ fn shorten(said: &str) -> String {
     match said.char_indices().nth(SAID_BYTES_MAX) {
         Some((end, _)) => format!("{}…", &said[..end]),
         None => said.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_that_hangs_is_ended_with_all_that_it_started() {
+        let root = tempfile::tempdir().unwrap();
+        let bin = root.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        std::os::unix::fs::symlink("/bin/sh", bin.join("sh")).unwrap();
+        let mut host = Host::below(root.path());
+        assert!(host.run("sh", &["-c", "cat"], "text").unwrap().stdout == "text");
+        host.tool_max = Duration::from_millis(50);
+        // Its child holds the pipes open: only the end of both ends this call.
+        let hung = host
+            .run("sh", &["-c", "sleep 3600 & wait"], "")
+            .unwrap_err();
+        assert!(hung.to_string().contains("sleep 3600"), "{hung}");
+        assert!(hung.to_string().contains("it hung"), "{hung}");
     }
 }

@@ -93,6 +93,10 @@ pub fn run(
 ) -> Result<bool> {
     let host = Arc::new(host);
     block_on(async {
+        let peer = match &options.probe {
+            Some(peer) => Some(probe::resolve(peer).await?),
+            None => None,
+        };
         let window = RefCell::new(Window::default());
         let (page, pages) = watch::channel(Bytes::new());
         let endpoint = async {
@@ -102,10 +106,9 @@ pub fn run(
             }
         };
         let probe = async {
-            let Some(peer) = &options.probe else {
+            let Some(peer) = peer else {
                 return std::future::pending().await;
             };
-            let peer = probe::resolve(peer).await?;
             // Keyed by the system's randomness: nobody else can forge a reply.
             let run = RandomState::new().hash_one(peer);
             probe::run(peer, options.probe_interval, run, &window).await

@@ -51,6 +51,9 @@ const NODE_SYSCTLS: [&str; 17] = [
     "net/nf_conntrack_max",
 ];
 
+/// Sizes of packets in bytes, from what every Ethernet carries to what a header of IP can tell.
+const JUMBO_MTU: std::ops::RangeInclusive<u32> = 1_500..=65_535;
+
 /// What a kernel setting reaches, by its path below `/proc/sys`.
 #[must_use]
 pub fn scope_of_sysctl(path: &str) -> Scope {
@@ -122,10 +125,11 @@ fn sysctls(profile: &Optimize, devices: &Devices, done: &mut Optimized) -> Resul
             )));
         }
         let now = devices.sysctls.get(path).map(String::as_str);
-        let want = match want.strip_prefix(">=") {
-            Some(least) => at_least(least, now),
-            None => want.trim().to_owned(),
-        };
+        let want = value(want, now).ok_or_else(|| {
+            wrong(format!(
+                "optimize.sysctl: {path}: {want:?} is no value of one line, nor numbers after `>=`"
+            ))
+        })?;
         if path.ends_with("tcp_congestion_control") && !devices.congestion.contains(&want) {
             done.skips.push(Skip::new(
                 format!("sysctl {}", path.replace('/', ".")),
@@ -161,6 +165,19 @@ fn sysctls(profile: &Optimize, devices: &Devices, done: &mut Optimized) -> Resul
         });
     }
     Ok(())
+}
+
+/// What is written for the value `want` of a profile, where `now` is there.
+fn value(want: &str, now: Option<&str>) -> Option<String> {
+    if want.trim().is_empty() || want.chars().any(char::is_control) {
+        return None;
+    }
+    let Some(least) = want.strip_prefix(">=") else {
+        return Some(want.trim().to_owned());
+    };
+    let mut numbers = least.split_whitespace();
+    let is_numbers = numbers.all(|number| number.parse::<u64>().is_ok());
+    (is_numbers && !least.trim().is_empty()).then(|| at_least(least, now))
 }
 
 /// `least`, or what is there where that is more, number by number.
@@ -415,6 +432,12 @@ fn jumbo(profile: &Optimize, facts: &Facts, done: &mut Optimized) {
         };
         if interface.default_route && jumbo.mtu > interface.mtu {
             skip("a default route leaves by it: larger packets would vanish on the internet");
+            continue;
+        }
+        if !JUMBO_MTU.contains(&jumbo.mtu) {
+            skip(
+                "a larger packet is from 1500 to 65535 bytes; IPv6 ends on an interface with less than 1280",
+            );
             continue;
         }
         let Some(peer) = jumbo.peer else {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::{Error, Result};
 
 /// A profile is some hundred lines; a file of a mebibyte is a mistake.
-const PROFILE_BYTES_MAX: usize = 1 << 20;
+pub(crate) const PROFILE_BYTES_MAX: u64 = 1 << 20;
 
 /// The profile that a file builds on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,7 +82,7 @@ impl Profile {
             path: path.into(),
             what,
         };
-        if text.len() > PROFILE_BYTES_MAX {
+        if u64::try_from(text.len()).is_ok_and(|bytes| bytes > PROFILE_BYTES_MAX) {
             return Err(wrong("longer than 1 MiB".into()));
         }
         let options = serde_saphyr::options! {
@@ -112,7 +112,8 @@ impl Profile {
         if let Some(sections) = written.as_object_mut() {
             sections.remove("extends");
         }
-        overlay(&mut whole, written, "the profile").map_err(&wrong)?;
+        let base = whole.clone();
+        overlay(&mut whole, written.clone(), "the profile").map_err(&wrong)?;
         serde_json::from_value(whole).map_err(|error| {
             let error = error.to_string();
             // Read once more, from the text: that knows the line, if it finds the same mistake.
@@ -124,8 +125,17 @@ impl Profile {
                     again.without_snippet().to_string().contains(quoted)
                 })
                 .and_then(|again| again.location().map(|at| at.line()))
-                .map_or_else(String::new, |line| format!(" (line {line})"));
-            wrong(format!("{error}{line}{}", hint(&error)))
+                .map(|line| format!(" (line {line})"));
+            let mut keys = Vec::new();
+            if line.is_none() {
+                culprit(&base, &written, &mut keys);
+            }
+            let key = match &keys[..] {
+                [] => String::new(),
+                keys => format!("{}: ", keys.join(".")),
+            };
+            let line = line.unwrap_or_default();
+            wrong(format!("{key}{error}{line}{}", hint(&error)))
         })
     }
 }
@@ -145,6 +155,25 @@ fn overlay(base: &mut Value, over: Value, at: &str) -> Result<(), String> {
         (base, over) => *base = over,
     }
     Ok(())
+}
+
+/// Whether `value`, laid on `base` below the keys `at`, is wrong; `at` are then the keys of the least part that is.
+fn culprit(base: &Value, value: &Value, at: &mut Vec<String>) -> bool {
+    let nested = at.iter().rev().fold(value.clone(), |inner, key| {
+        Value::Object([(key.clone(), inner)].into_iter().collect())
+    });
+    let mut whole = base.clone();
+    if overlay(&mut whole, nested, "").is_ok() && serde_json::from_value::<Profile>(whole).is_ok() {
+        return false;
+    }
+    for (key, below) in value.as_object().into_iter().flatten() {
+        at.push(key.clone());
+        if culprit(base, below, at) {
+            return true;
+        }
+        at.pop();
+    }
+    true
 }
 
 /// The nearest known word to the unknown one that `message` quotes first; serde lists the known ones after it.
@@ -178,6 +207,13 @@ mod tests {
         let text = error.to_string();
         assert!(text.contains("did you mean `governor`?"), "{text}");
         assert!(text.contains("line 2"), "{text}");
+    }
+
+    #[test]
+    fn a_number_that_cannot_be_is_named_by_its_keys() {
+        let text = "optimize: {backlog: 5}\nddos_protect: {flow: {per_second: -1, burst: 3}}\n";
+        let error = Profile::parse("p", text).unwrap_err().to_string();
+        assert!(error.contains("ddos_protect.flow.per_second: "), "{error}");
     }
 
     #[test]

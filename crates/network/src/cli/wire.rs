@@ -1,6 +1,7 @@
 //! From arguments to the engine and back to words.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,7 +12,7 @@ use crate::engine::{Engine, Options, Plan, TimerProgram};
 use crate::facts::Facts;
 use crate::host::Host;
 use crate::optimize::{self, Devices};
-use crate::profile::{Base, Profile};
+use crate::profile::{Base, PROFILE_BYTES_MAX, Profile};
 use crate::report::Planned;
 use crate::rules::{self, Parts};
 use crate::shape;
@@ -160,6 +161,7 @@ fn changing(
         prefix.extend(["--netns".into(), netns.clone()]);
     }
     if let Some(root) = &common.sysroot {
+        let root = std::path::absolute(root).unwrap_or_else(|_| root.clone());
         prefix.extend(["--sysroot".into(), root.display().to_string()]);
     }
     let timer = TimerProgram {
@@ -199,10 +201,14 @@ fn load(name: &str) -> Result<Profile> {
         "recommended" => Ok(Profile::builtin(Base::Recommended)),
         "guide" => Ok(Profile::builtin(Base::Guide)),
         path => {
-            let text = std::fs::read_to_string(path).map_err(|error| Error::Profile {
-                path: path.into(),
-                what: format!("{error}; `recommended` and `guide` are built in"),
-            })?;
+            let mut text = String::new();
+            File::open(path)
+                // One byte more than may be, so that more is seen.
+                .and_then(|file| file.take(PROFILE_BYTES_MAX + 1).read_to_string(&mut text))
+                .map_err(|error| Error::Profile {
+                    path: path.into(),
+                    what: format!("{error}; `recommended` and `guide` are built in"),
+                })?;
             Profile::parse(path, &text)
         }
     }
@@ -211,7 +217,9 @@ fn load(name: &str) -> Result<Profile> {
 /// What the command line says, over the profile.
 fn changed(mut profile: Profile, change: &Change) -> Result<Profile> {
     if let Some(rate) = &change.rate {
-        let rate = rate.parse().map_err(Error::Usage)?;
+        let rate = rate
+            .parse()
+            .map_err(|error| Error::Usage(format!("--rate: {error}")))?;
         profile.traffic_shape.rate = Some(rate);
     }
     if !change.interfaces.is_empty() {

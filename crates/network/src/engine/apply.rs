@@ -90,7 +90,7 @@ impl Engine<'_> {
         applied.changed -= kept.len();
         applied.skips.extend(kept);
         if options.confirm_now {
-            applied.skips.extend(self.confirm_locked()?);
+            applied.skips.extend(self.confirm_at_once()?);
         } else {
             applied.confirm_within_ms = Some(millis(options.confirm_within));
         }
@@ -173,7 +173,8 @@ impl Engine<'_> {
             .arm(&transaction, options.timer)
             .and_then(|()| self.steps(&mut transaction, &mut kept))
             .and_then(|()| self.self_test(facts))
-            .and_then(|()| self.paths_carry(plan));
+            .and_then(|()| self.paths_carry(plan))
+            .and_then(|()| self.wait_for_confirm(&mut transaction, options));
         if let Err(cause) = done {
             let put_back = self.revert(transaction, &cause.to_string())?;
             return Err(Error::PutBack {
@@ -182,14 +183,23 @@ impl Engine<'_> {
             });
         }
         self.step();
-        // The time to confirm begins when there is something to confirm.
-        transaction.deadline_ms = self
+        Ok(kept)
+    }
+
+    /// The time to confirm begins when there is something to confirm.
+    fn wait_for_confirm(&self, transaction: &mut Transaction, options: &Options<'_>) -> Result<()> {
+        self.step();
+        let deadline_ms = self
             .uptime_ms()
             .saturating_add(millis(options.confirm_within));
-        transaction.phase = Phase::Waiting;
-        self.dir.save_transaction(&transaction)?;
-        self.step();
-        Ok(kept)
+        let waiting = Transaction {
+            deadline_ms,
+            phase: Phase::Waiting,
+            ..transaction.clone()
+        };
+        self.dir.save_transaction(&waiting)?;
+        *transaction = waiting;
+        Ok(())
     }
 
     /// Changes one subject after the other; `kept` is what the kernel keeps as it is.
@@ -272,6 +282,22 @@ impl Engine<'_> {
             })?;
         }
         Ok(())
+    }
+
+    /// What cannot be confirmed at once is put back at once.
+    fn confirm_at_once(&self) -> Result<Vec<Skip>> {
+        let confirmed = self.confirm_locked();
+        let (Err(cause), Some(waiting)) = (&confirmed, self.dir.transaction()?) else {
+            return confirmed;
+        };
+        if waiting.phase != Phase::Waiting {
+            return confirmed;
+        }
+        let put_back = self.revert(waiting, &cause.to_string())?;
+        confirmed.map_err(|cause| Error::PutBack {
+            cause: Box::new(cause),
+            left: put_back.left_in_words(),
+        })
     }
 
     /// Makes the change that waits stay.

@@ -1,6 +1,7 @@
 //! What is written down before anything is changed, so that it can be taken back by somebody else.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
@@ -102,6 +103,43 @@ pub(super) struct Outcome {
     pub(super) left: Vec<String>,
 }
 
+fn journal_error(what: &'static str, path: &Path, source: std::io::Error) -> Error {
+    let error = file_error(what, path, source);
+    let Error::File { what, path, source } = error else {
+        return error;
+    };
+    let hint = match source.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "; free some space there, and say it again"
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            "; make it writable, or name another directory with --state-dir"
+        }
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            "; name a directory with --state-dir"
+        }
+        _ => "",
+    };
+    let source = std::io::Error::new(source.kind(), format!("{source}{hint}"));
+    Error::File { what, path, source }
+}
+
+/// A journal that cannot be written while something is put back keeps nobody from putting it back: what it says serves
+/// only a run that is cut short as well, and the next one begins again with what it says now.
+pub(super) fn unless_disk(written: Result<()>) -> Result<()> {
+    match written {
+        Err(Error::File { source, .. })
+            if matches!(
+                source.kind(),
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            Ok(())
+        }
+        other => other,
+    }
+}
+
 /// Held while the host is changed.
 #[derive(Debug)]
 pub(super) struct Lock(#[expect(dead_code, reason = "held until it is dropped")] File);
@@ -113,6 +151,11 @@ impl StateDir {
             Some(name) => base.join(format!("netns-{name}")),
             None => base.join("node"),
         })
+    }
+
+    /// Whether it is there.
+    pub(super) fn exists(&self) -> bool {
+        self.0.is_dir()
     }
 
     /// Takes the lock called `name`; nothing when somebody else holds it.
@@ -127,7 +170,7 @@ impl StateDir {
 
     fn lock_file(&self, name: &str, operation: FlockOperation) -> Result<Option<Lock>> {
         let path = self.0.join(name);
-        let failed = |source| file_error("locking", &path, source);
+        let failed = |source| journal_error("locking", &path, source);
         std::fs::create_dir_all(&self.0).map_err(failed)?;
         let file = File::options()
             .write(true)
@@ -187,8 +230,8 @@ impl StateDir {
         let path = self.0.join(name);
         let text = match std::fs::read(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(file_error("reading", &path, source)),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(journal_error("reading", &path, source)),
         };
         serde_json::from_slice(&text)
             .map(Some)
@@ -205,11 +248,11 @@ impl StateDir {
             said: error.to_string(),
         })?;
         durable::replace(&path, &text, FILE_MODE)
-            .map_err(|source| file_error("writing", &path, source))
+            .map_err(|source| journal_error("writing", &path, source))
     }
 
     fn remove(&self, name: &str) -> Result<()> {
         let path = self.0.join(name);
-        durable::remove(&path).map_err(|source| file_error("removing", &path, source))
+        durable::remove(&path).map_err(|source| journal_error("removing", &path, source))
     }
 }

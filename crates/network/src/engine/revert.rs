@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::journal::{Baseline, Outcome, Phase, Transaction};
+use super::journal::{Baseline, Outcome, Phase, Transaction, unless_disk};
 use super::{Engine, actuate};
 use crate::subject::Subject;
 use crate::{Error, Result};
@@ -109,11 +109,11 @@ impl Engine<'_> {
             }
         }
         if !transaction.is_rollback || !done.failed.is_empty() {
-            self.dir.save_outcome(&Outcome {
+            unless_disk(self.dir.save_outcome(&Outcome {
                 id: transaction.id.clone(),
                 why: why.to_owned(),
                 left: done.left(),
-            })?;
+            }))?;
         }
         self.step();
         let mut baseline = match transaction.is_rollback {
@@ -151,7 +151,7 @@ impl Engine<'_> {
         }
         transaction.entries[index].after = None;
         transaction.phase = Phase::Reverting(index);
-        self.dir.save_transaction(transaction)?;
+        unless_disk(self.dir.save_transaction(transaction))?;
         self.step();
         actuate::write(self.host, subject, entry.before.program.as_deref())?;
         self.step();

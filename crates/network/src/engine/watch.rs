@@ -10,8 +10,10 @@ use crate::{Error, Result};
 
 /// How often the journal is looked at while it waits.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// After so many failures, five seconds, it is left to the next command.
-const FAILURES_MAX: usize = 50;
+/// After a failure it waits twice as long as after the one before, up to 2⁶ times [`LOOK_EVERY`], 6.4 seconds.
+const DOUBLINGS_MAX: u32 = 6;
+/// After so many failures, ten minutes, it is left to the next command.
+const FAILURES_MAX: u32 = 100;
 /// A process that does nothing else starts within this time on any machine that is not lost anyway.
 const ARMED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -76,7 +78,14 @@ impl Engine<'_> {
             return Ok(());
         };
         let mut failures = 0;
+        let mut last: Option<Transaction> = None;
         while failures < FAILURES_MAX {
+            if let Some(last) = &last
+                && !self.dir.exists()
+            {
+                // Somebody removed the journals. Whoever confirms or takes back leaves the directory.
+                self.dir.save_transaction(last)?;
+            }
             let Some(seen) = self.dir.transaction()?.filter(|seen| seen.id == id) else {
                 break;
             };
@@ -84,9 +93,11 @@ impl Engine<'_> {
             let is_due = seen.phase != Phase::Waiting || self.is_over(&seen);
             if is_due && let Some(_lock) = self.dir.try_lock("lock")? {
                 // Most likely a tool that lacks memory for a moment.
-                failures += usize::from(self.heal_locked().is_err());
+                failures += u32::from(self.heal_locked().is_err());
             }
-            self.host.pause(LOOK_EVERY);
+            last = Some(seen);
+            self.host
+                .pause(LOOK_EVERY * (1 << failures.min(DOUBLINGS_MAX)));
         }
         self.dir.remove_lock(&name)
     }

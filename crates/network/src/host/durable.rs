@@ -16,10 +16,15 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         .truncate(true)
         .mode(mode)
         .open(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    sync_dir(dir)
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // Half a file would keep the space that is missing.
+        fs::remove_file(&beside).ok();
+    }
+    written.and_then(|()| sync_dir(dir))
 }
 
 /// Removes the file at `path` for good; that it is not there is fine.

@@ -17,8 +17,10 @@ const WAITING_MAX: usize = 1_024;
 #[derive(Debug, Default)]
 pub struct Window {
     waiting: BTreeMap<u64, Duration>,
-    /// Time of each of the latest probes, or nothing where it was lost.
-    latest: VecDeque<Option<Duration>>,
+    /// When each of the latest probes left and how long it took, or nothing where it was lost.
+    latest: VecDeque<(Duration, Option<Duration>)>,
+    /// The latest time of which we know.
+    now: Duration,
     before: Option<Duration>,
     jitter_s: f64,
     sent: u64,
@@ -32,7 +34,8 @@ pub struct Summary {
     pub sent: u64,
     /// Of those, how many did not return in time.
     pub lost: u64,
-    /// Of the latest, the share that did not return in time.
+    /// Of the latest that left longer than [`TIMEOUT`] ago, the share that did not return in time. Of those that left
+    /// after them only returns are known, which would make the share too small.
     pub loss_ratio: f64,
     /// Half of the latest took this long at most; nothing: none returned.
     pub p50_seconds: Option<f64>,
@@ -46,9 +49,10 @@ impl Window {
     /// A probe has left at `now`.
     pub fn sent(&mut self, sequence: u64, now: Duration) {
         self.expire(now);
-        if self.waiting.len() >= WAITING_MAX {
-            self.waiting.pop_first();
-            self.over(None);
+        if self.waiting.len() >= WAITING_MAX
+            && let Some((_, left)) = self.waiting.pop_first()
+        {
+            self.over(left, None);
         }
         self.waiting.insert(sequence, now);
     }
@@ -65,33 +69,35 @@ impl Window {
             self.jitter_s += (difference - self.jitter_s) / 16.0;
         }
         self.before = Some(took);
-        self.over(Some(took));
+        self.over(left, Some(took));
     }
 
     /// Gives up what has been on its way for longer than [`TIMEOUT`].
     pub fn expire(&mut self, now: Duration) {
+        self.now = now;
         while let Some(first) = self.waiting.first_entry() {
             if now.saturating_sub(*first.get()) <= TIMEOUT {
                 break;
             }
-            first.remove();
-            self.over(None);
+            let left = first.remove();
+            self.over(left, None);
         }
     }
 
-    fn over(&mut self, took: Option<Duration>) {
+    fn over(&mut self, left: Duration, took: Option<Duration>) {
         self.sent += 1;
         self.lost += u64::from(took.is_none());
         if self.latest.len() >= LATEST_MAX {
             self.latest.pop_front();
         }
-        self.latest.push_back(took);
+        self.latest.push_back((left, took));
     }
 
     /// What the latest probes say.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        let mut times: Vec<Duration> = self.latest.iter().flatten().copied().collect();
+        let latest = self.latest.iter();
+        let mut times: Vec<Duration> = latest.filter_map(|(_, took)| *took).collect();
         times.sort_unstable();
         // Nearest rank: the smallest value that so many are not above.
         let percentile = |percent: usize| {
@@ -99,11 +105,15 @@ impl Window {
             let time = times.get(rank.checked_sub(1)?)?;
             Some(time.as_secs_f64())
         };
-        let lost = self.latest.len() - times.len();
+        let decided = || {
+            let latest = self.latest.iter();
+            latest.filter(|(left, _)| self.now.saturating_sub(*left) > TIMEOUT)
+        };
+        let lost = decided().filter(|(_, took)| took.is_none()).count();
         Summary {
             sent: self.sent,
             lost: self.lost,
-            loss_ratio: ratio(lost as u64, self.latest.len() as u64),
+            loss_ratio: ratio(lost as u64, decided().count() as u64),
             p50_seconds: percentile(50),
             p99_seconds: percentile(99),
             jitter_seconds: (times.len() > 1).then_some(self.jitter_s),
