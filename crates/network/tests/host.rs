@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod host {
+    mod journal;
     pub(crate) mod space;
 }
 

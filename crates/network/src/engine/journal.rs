@@ -172,12 +172,16 @@ impl StateDir {
         let path = self.0.join(name);
         let failed = |source| journal_error("locking", &path, source);
         std::fs::create_dir_all(&self.0).map_err(failed)?;
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(failed)?;
+        let mut options = File::options();
+        options.write(true).create(true).truncate(false);
+        let file = match options.open(&path) {
+            // What is in force can be put back where nothing can be written.
+            Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => {
+                File::open(&path).map_err(|_| error)
+            }
+            opened => opened,
+        };
+        let file = file.map_err(failed)?;
         match rustix::fs::flock(&file, operation) {
             Ok(()) => Ok(Some(Lock(file))),
             Err(Errno::WOULDBLOCK) => Ok(None),

@@ -80,11 +80,15 @@ impl Engine<'_> {
         let mut failures = 0;
         let mut last: Option<Transaction> = None;
         while failures < FAILURES_MAX {
-            if let Some(last) = &last
+            if let Some(mut last) = last.take()
                 && !self.dir.exists()
             {
                 // Somebody removed the journals. Whoever confirms or takes back leaves the directory.
-                self.dir.save_transaction(last)?;
+                if matches!(last.phase, Phase::Applying(_)) {
+                    // It may have come further since we looked.
+                    last.phase = Phase::Applying(last.entries.len().saturating_sub(1));
+                }
+                self.dir.save_transaction(&last)?;
             }
             let Some(seen) = self.dir.transaction()?.filter(|seen| seen.id == id) else {
                 break;

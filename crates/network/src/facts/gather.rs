@@ -67,7 +67,10 @@ impl Facts {
                 tc: version(host, "tc", "-V"),
                 ip: version(host, "ip", "-V"),
             },
-            session: env.get("SSH_CONNECTION").and_then(|text| session(text)),
+            session: match env.get("SSH_CONNECTION") {
+                Some(text) => session(text),
+                None => session_of_parents(host),
+            },
             ..Self::default()
         })
     }
@@ -163,6 +166,33 @@ fn is_privileged(status: &str) -> bool {
 fn version(host: &Host, program: &str, flag: &str) -> Option<String> {
     let output = host.run(program, &[flag], "").ok()?;
     output.success.then(|| output.stdout.trim().to_owned())
+}
+
+/// The session in which `sudo` or `su` started us, which keep its variables from us: that of the nearest parent that has
+/// one. Not in a namespace that was entered by name, whose rules do not reach it.
+fn session_of_parents(host: &Host) -> Option<Session> {
+    /// Deeper than shells in shells.
+    const PARENTS_MAX: usize = 32;
+    if !host.is_real() || host.netns_name().is_some() {
+        return None;
+    }
+    let mut pid = "self".to_owned();
+    for _ in 0..PARENTS_MAX {
+        let variables = host.read(&format!("/proc/{pid}/environ")).ok().flatten()?;
+        let found = variables
+            .split('\0')
+            .find_map(|variable| variable.strip_prefix("SSH_CONNECTION="));
+        if let Some(text) = found {
+            return session(text);
+        }
+        let status = host.read(&format!("/proc/{pid}/status")).ok().flatten()?;
+        pid = status
+            .lines()
+            .find_map(|line| line.strip_prefix("PPid:"))?
+            .trim()
+            .to_owned();
+    }
+    None
 }
 
 /// `SSH_CONNECTION`: address and port there, address and port here (ssh(1)).

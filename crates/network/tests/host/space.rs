@@ -288,6 +288,24 @@ impl Space {
         panic!("there is no timer");
     }
 
+    /// As somebody who cleans up.
+    pub(crate) fn remove_journal(&self) {
+        std::fs::remove_dir_all(self.state_dir()).expect("the journal");
+    }
+
+    /// Puts the journals on a disk of their own; nothing where that cannot be.
+    pub(crate) fn small_disk(&self) -> Option<Disk> {
+        let place = self.dir.path().join("state");
+        std::fs::create_dir_all(&place).expect("a directory");
+        let place = place.display().to_string();
+        let mounted = run("mount", &["-t", "tmpfs", "-o", "size=4k", "none", &place]);
+        if mounted.code != 0 {
+            eprintln!("skipped: no file system of its own: {}", mounted.stderr);
+            return None;
+        }
+        Some(Disk(place))
+    }
+
     /// As another run that is at work.
     pub(crate) fn hold_lock(&self) -> File {
         std::fs::create_dir_all(self.state_dir()).expect("a directory");
@@ -314,6 +332,25 @@ impl Space {
         let peer = format!("{}p", self.name);
         let done = run("ip", &["-n", &peer, "link", "set", "v3", "mtu", mtu]);
         assert_eq!(done.code, 0, "{done}");
+    }
+}
+
+/// A file system that is mounted as long as this lives.
+pub(crate) struct Disk(String);
+
+impl Disk {
+    pub(crate) fn remount(&self, option: &str) {
+        let options = format!("remount,{option}");
+        // A timer that ends holds its lock still.
+        wait_for("the disk", || {
+            run("mount", &["-o", &options, &self.0]).code == 0
+        });
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        run("umount", &["-l", &self.0]);
     }
 }
 
