@@ -130,7 +130,7 @@ pub fn rules(profile: &Profile, facts: &Facts, parts: Parts) -> Result<Rules> {
     }
     if parts.protect {
         protect::declare(&mut body, protect, facts, &map, &plan);
-        protect::chains(&mut body, protect, facts, &plan);
+        protect::chains(&mut body, profile, facts, &plan);
         rules.skips.extend(plan.skips.iter().cloned());
     }
     protect::shared_sets(&mut body, firewall, &map);

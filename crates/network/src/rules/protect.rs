@@ -1,10 +1,11 @@
 //! The defence's half: what is dropped before it costs the servers anything.
 //!
-//! The way of a datagram to a port of a game: forged sources and reflectors are dropped; questions go to their own buckets;
-//! a *known* source (a server talks with it) passes the gate; anybody else is a *newcomer*, and the host lets in only so
-//! many per second; who was let in is a *guest* until a server talks with it, and guests share a bucket. Known or guest, it
-//! is measured per flow and per source. So a flood with forged sources, whose senders never see an answer, shares the
-//! buckets of newcomers and guests, and players never do. IPv4 and IPv6 go through the same chains with sets of their own.
+//! The way of a datagram to a port of a game: what reflectors answer is dropped; questions go to their own buckets; a *known*
+//! source (a server talks with it) passes the gate; anybody else is a *newcomer*, and the host lets in only so many per
+//! second; who was let in, unless his address cannot be real, is a *guest* until a server talks with him, and guests share a
+//! bucket. Known or guest, he is measured per flow and per source. So a flood with forged sources, whose senders never see
+//! an answer, shares the buckets of newcomers and guests, and players never do. IPv4 and IPv6 have the same chains, each
+//! with sets of its own.
 
 mod chains;
 
@@ -250,17 +251,19 @@ pub(super) fn declare(
     reflectors.sort_unstable();
     reflectors.dedup();
     let reflectors: Vec<String> = reflectors.iter().map(u16::to_string).collect();
-    text.fixed("reflectors", "inet_service", "interval", &reflectors);
+    text.fixed("reflectors", "inet_service", "", &reflectors);
     for Family { n, v6, kind, .. } in FAMILIES {
         let size = protect.set_size;
         let nets =
             |nets: &[Net]| -> Vec<String> { family(nets, v6).iter().map(Net::to_string).collect() };
-        text.fixed(
-            &format!("blocked{n}"),
-            kind,
-            "interval",
-            &nets(&protect.blocked),
-        );
+        if !protect.blocked.is_empty() {
+            text.fixed(
+                &format!("blocked{n}"),
+                kind,
+                "interval",
+                &nets(&protect.blocked),
+            );
+        }
         // Those of the profile are apart, so that what an operator bans at night never overlaps them.
         text.fixed(&format!("banned{n}"), kind, "interval,timeout", &[]);
         let forged = if protect.bogons {
@@ -399,5 +402,11 @@ pub(super) fn notes(plan: &Plan) -> Vec<String> {
              filled by a flood of SYNs".into(),
         ];
     }
-    vec!["synproxy: TCP connections to ports of games that are older than connection tracking on this host are cut once".into()]
+    vec![
+        "synproxy: TCP connections to ports of games that are older than connection tracking on this host are cut once".into(),
+        "synproxy needs nf_conntrack_tcp_loose=0, and that counts for every TCP connection of this network namespace, through \
+         this host too: what is tracked already goes on, but one that is older than tracking, or comes here from another \
+         router, has no state, and is cut once where something asks for its state (this firewall, others, NAT); \
+         administration from trusted sources passes this firewall by its port".into(),
+    ]
 }

@@ -380,10 +380,9 @@ fn of_family(text: &str, v6: bool) -> Vec<String> {
                 .replace(" & ffff:ffff:ffff:ffff::", "")
                 .split_whitespace()
                 .map(|word| {
-                    let names_set = word.starts_with('@')
-                        || word.starts_with("player")
-                        || word.starts_with("newcomer");
-                    if names_set {
+                    // Sets and chains; numbers are the same in both.
+                    let is_name = word.starts_with(|c: char| c == '@' || c.is_ascii_alphabetic());
+                    if is_name {
                         word.trim_end_matches(n)
                     } else {
                         word

@@ -24,11 +24,13 @@ impl Text {
         self.put(1, "}");
     }
 
-    /// A set whose elements the text names.
+    /// A set whose elements the text names. One of single ports and without flags is a bitmap in the kernel.
     pub(crate) fn fixed(&mut self, name: &str, kind: &str, flags: &str, elements: &[String]) {
         self.put(1, format_args!("set {name} {{"));
         self.put(2, format_args!("type {kind}"));
-        self.put(2, format_args!("flags {flags}"));
+        if !flags.is_empty() {
+            self.put(2, format_args!("flags {flags}"));
+        }
         if !elements.is_empty() {
             self.put(2, format_args!("elements = {{ {} }}", elements.join(", ")));
         }

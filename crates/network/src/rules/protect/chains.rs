@@ -1,44 +1,39 @@
 //! The chains of the defence.
 
-use super::{FAMILIES, Family, Plan, forged_on};
+use super::{BUCKET_S, FAMILIES, Family, Plan, forged_on};
 use crate::facts::Facts;
+use crate::profile::Profile;
 use crate::profile::protect::{Protect, Rate};
 use crate::rules::text::Text;
 
-/// The chains of the defence.
-pub(in crate::rules) fn chains(text: &mut Text, protect: &Protect, facts: &Facts, plan: &Plan) {
+/// The chains of the defence. What most packets of a flood meet comes first and costs least: a family's own rules alone, no
+/// set that grows, and only two searches in intervals.
+pub(in crate::rules) fn chains(text: &mut Text, profile: &Profile, facts: &Facts, plan: &Plan) {
+    let protect = &profile.ddos_protect;
+    let trusts = !profile.firewall.trusted.is_empty();
     text.chain(
         "guard",
         Some("type filter hook prerouting priority raw; policy accept;"),
     );
-    text.rule("iifname \"lo\" accept");
-    for Family { n, ip, .. } in FAMILIES {
-        for set in ["blocked", "banned"] {
-            text.rule(format_args!(
-                "{ip} saddr @{set}{n} counter name \"drop_blocked\" drop"
-            ));
-        }
-    }
-    // Only what is for this host: containers and guests behind it talk with games elsewhere.
-    for (set, chain) in [
-        ("udp dport @game_udp", "game"),
-        ("udp dport @query_udp", "query"),
-        ("tcp dport @open_tcp", "stream"),
-    ] {
-        text.rule(format_args!("{set} fib daddr type local goto {chain}"));
-    }
-    forged(text, protect, facts);
-    game(text, protect);
+    text.rule("iif \"lo\" accept");
+    text.rule("meta nfproto ipv6 goto guard6");
+    text.rule("goto guard4");
     for family in &FAMILIES {
-        gate(text, protect, family);
+        guard(text, protect, family);
+        forged(text, protect, facts, family);
+        game(text, protect, family, trusts);
+        gate(text, protect, family, trusts);
+        queries(text, protect, family);
     }
-    queries(text, protect);
     text.chain("pass", None);
     if !plan.untracked.is_empty() {
         text.rule("udp dport @untracked_udp notrack");
     }
     text.rule("counter name \"pass_udp\" accept");
-    streams(text, protect, plan);
+    for family in &FAMILIES {
+        streams(text, protect, plan, family);
+    }
+    handshakes(text, protect, plan);
     replies(text, protect, plan);
     text.end();
 }
@@ -50,64 +45,96 @@ fn over(rate: Rate) -> String {
     )
 }
 
-fn forged(text: &mut Text, protect: &Protect, facts: &Facts) {
-    text.chain("forged", None);
-    for Family { n, v6, ip, .. } in FAMILIES {
+/// Whose packets of one family go where.
+fn guard(text: &mut Text, protect: &Protect, Family { n, ip, .. }: &Family) {
+    text.chain(&format!("guard{n}"), None);
+    let blocks = (!protect.blocked.is_empty()).then_some("blocked");
+    for set in ["banned"].into_iter().chain(blocks) {
         text.rule(format_args!(
-            "{ip} saddr @forged{n} counter name \"drop_forged\" drop"
+            "{ip} saddr @{set}{n} counter name \"drop_blocked\" drop"
         ));
-        let on = forged_on(protect, facts, v6);
-        if !on.is_empty() {
-            text.rule(format_args!(
-                "iifname {{ {} }} {ip} saddr @private{n} counter name \"drop_forged\" drop",
-                on.join(", ")
-            ));
-        }
+    }
+    // Only what is for this host: containers and guests behind it talk with games elsewhere.
+    for (set, chain) in [
+        ("udp dport @game_udp", "game"),
+        ("udp dport @query_udp", "query"),
+        ("tcp dport @open_tcp", "stream"),
+    ] {
+        text.rule(format_args!("{set} fib daddr type local goto {chain}{n}"));
     }
 }
 
-fn game(text: &mut Text, protect: &Protect) {
-    text.chain("game", None);
-    text.rule("jump forged");
+fn forged(text: &mut Text, protect: &Protect, facts: &Facts, family: &Family) {
+    let Family { n, v6, ip, .. } = family;
+    text.chain(&format!("forged{n}"), None);
+    text.rule(format_args!(
+        "{ip} saddr @forged{n} counter name \"drop_forged\" drop"
+    ));
+    let on = forged_on(protect, facts, *v6);
+    if !on.is_empty() {
+        text.rule(format_args!(
+            "{ip} saddr @private{n} iifname {{ {} }} counter name \"drop_forged\" drop",
+            on.join(", ")
+        ));
+    }
+}
+
+/// The way of a datagram to a game. Most of a flood of forged sources ends at the bucket of newcomers, so that whatever needs
+/// to be asked only of those whom it lets in comes after it, and nothing before it remembers a source.
+fn game(text: &mut Text, protect: &Protect, family: &Family, trusts: bool) {
+    let Family { n, source, .. } = family;
+    text.chain(&format!("game{n}"), None);
+    // Before the bucket: reflected floods and questions take no newcomer's share.
     text.rule("udp sport @reflectors counter name \"drop_reflector\" drop");
-    text.rule("udp length < 9 counter name \"drop_empty\" drop");
+    text.rule(format_args!("@th,64,32 0xffffffff jump asked{n}"));
+    text.rule(format_args!("{source} @known{n} goto player{n}"));
+    if trusts {
+        trusted(text, protect, family);
+    }
+    text.rule(format_args!("{source} @guest{n} goto guest{n}"));
+    text.rule(format_args!(
+        "{} counter name \"drop_newcomer\" drop",
+        over(protect.newcomers)
+    ));
+    text.rule(format_args!("jump forged{n}"));
+    text.rule(format_args!(
+        "update @guest{n} {{ {source} }} counter name \"pass_guest\""
+    ));
+    text.rule(format_args!("goto guest{n}"));
+    text.chain(&format!("asked{n}"), None);
     // A2S_INFO, _PLAYER, _RULES, _SERVERQUERY_GETCHALLENGE and _PING of Valve's server queries; other packets that begin
     // with four times 0xff open a connection, and belong to play.
-    text.rule("@th,64,40 { 0xffffffff54, 0xffffffff55, 0xffffffff56, 0xffffffff57, 0xffffffff69 } goto ask");
-    let Rate { per_second, burst } = protect.trusted;
-    for Family { n, ip, .. } in FAMILIES {
-        text.rule(format_args!(
-            "{ip} saddr @trusted{n} limit rate {per_second}/second burst {burst} packets goto pass"
-        ));
-    }
-    text.rule("meta nfproto ipv4 goto gate4");
-    text.rule("goto gate6");
+    text.rule(format_args!(
+        "@th,96,8 {{ 0x54, 0x55, 0x56, 0x57, 0x69 }} goto ask{n}"
+    ));
 }
 
-/// Who may come in, and how much of it.
-fn gate(text: &mut Text, protect: &Protect, family: &Family) {
+fn trusted(text: &mut Text, protect: &Protect, Family { n, ip, .. }: &Family) {
+    let Rate { per_second, burst } = protect.trusted;
+    text.rule(format_args!(
+        "{ip} saddr @trusted{n} limit rate {per_second}/second burst {burst} packets goto pass"
+    ));
+}
+
+/// How much of whom is let in. Guests are measured before they take from the common share, so that one of them does not
+/// take it all; how many are remembered for that, the gate limits.
+fn gate(text: &mut Text, protect: &Protect, family: &Family, trusts: bool) {
     let Family { n, ip, source, .. } = family;
-    text.chain(&format!("gate{n}"), None);
-    text.rule(format_args!("{source} @known{n} goto player{n}"));
-    text.rule(format_args!("{source} != @guest{n} jump newcomer{n}"));
+    text.chain(&format!("guest{n}"), None);
     text.rule(format_args!("jump measure{n}"));
     text.rule(format_args!(
         "{} counter name \"drop_guest\" drop",
         over(protect.guests)
     ));
     text.rule("goto pass");
-    text.chain(&format!("newcomer{n}"), None);
-    text.rule(format_args!(
-        "{} counter name \"drop_newcomer\" drop",
-        over(protect.newcomers)
-    ));
-    text.rule(format_args!(
-        "update @guest{n} {{ {source} }} counter name \"pass_guest\""
-    ));
     text.chain(&format!("player{n}"), None);
+    if trusts {
+        trusted(text, protect, family);
+    }
     text.rule(format_args!("jump measure{n}"));
     text.rule("counter name \"pass_known\" goto pass");
     text.chain(&format!("measure{n}"), None);
+    text.rule("udp length < 9 counter name \"drop_empty\" drop");
     text.rule(format_args!(
         "update @flow{n} {{ {ip} saddr . udp sport {} }} counter name \"drop_flow\" drop",
         over(protect.flow)
@@ -118,42 +145,48 @@ fn gate(text: &mut Text, protect: &Protect, family: &Family) {
     ));
 }
 
-fn queries(text: &mut Text, protect: &Protect) {
-    text.chain("query", None);
-    text.rule("jump forged");
+/// Who has not asked lately meets the common bucket before he is remembered; who has is measured before he takes from it.
+fn queries(text: &mut Text, protect: &Protect, Family { n, source, .. }: &Family) {
+    text.chain(&format!("query{n}"), None);
     text.rule("udp sport @reflectors counter name \"drop_reflector\" drop");
-    text.rule("goto ask");
-    text.chain("ask", None);
-    for Family { n, source, .. } in FAMILIES {
-        let rate = over(protect.queries_per_source);
-        text.rule(format_args!(
-            "update @asker{n} {{ {source} {rate} }} counter name \"drop_query\" drop"
-        ));
-    }
+    text.rule(format_args!("goto ask{n}"));
+    text.chain(&format!("ask{n}"), None);
+    let common = over(protect.queries);
     text.rule(format_args!(
-        "{} counter name \"drop_query\" drop",
-        over(protect.queries)
+        "{source} != @asker{n} {common} counter name \"drop_query\" drop"
     ));
+    text.rule(format_args!("jump forged{n}"));
+    text.rule(format_args!(
+        "update @asker{n} {{ {source} {} }} counter name \"drop_query\" drop",
+        over(protect.queries_per_source)
+    ));
+    text.rule(format_args!("{common} counter name \"drop_query\" drop"));
     text.rule("goto pass");
 }
 
 /// TCP: a source can be forged only until the handshake is done, so trust counts for the limits, not for the handshake.
-fn streams(text: &mut Text, protect: &Protect, plan: &Plan) {
-    text.chain("stream", None);
-    text.rule("jump forged");
+fn streams(text: &mut Text, protect: &Protect, plan: &Plan, family: &Family) {
+    let Family { n, ip, source, .. } = family;
+    text.chain(&format!("stream{n}"), None);
     text.rule("tcp flags & (fin | syn | rst | ack) != syn accept");
+    text.rule(format_args!("jump forged{n}"));
     if !plan.synproxy.is_empty() {
         text.rule("tcp dport @synproxy_tcp notrack");
     }
-    for Family { n, ip, .. } in FAMILIES {
-        text.rule(format_args!("{ip} saddr @trusted{n} accept"));
-    }
-    for Family { n, source, .. } in FAMILIES {
-        let rate = over(protect.connects_per_source);
-        text.rule(format_args!(
-            "update @connect{n} {{ {source} {rate} }} counter name \"drop_connect\" drop"
-        ));
-    }
+    text.rule(format_args!("{ip} saddr @trusted{n} accept"));
+    // Beyond this, who connects first is not remembered: forged sources would fill the set. Who goes on, soon is.
+    let remembered = protect.set_size / BUCKET_S / 2;
+    text.rule(format_args!(
+        "{source} != @connect{n} limit rate over {remembered}/second burst {remembered} packets accept"
+    ));
+    text.rule(format_args!(
+        "update @connect{n} {{ {source} {} }} counter name \"drop_connect\" drop",
+        over(protect.connects_per_source)
+    ));
+}
+
+/// Handshakes of TCP that the kernel answers in the server's place, and how many connections one source may have.
+fn handshakes(text: &mut Text, protect: &Protect, plan: &Plan) {
     if plan.synproxy.is_empty() {
         return;
     }
