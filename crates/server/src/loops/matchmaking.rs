@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::future::join_all;
+use futures_util::future::{FutureExt as _, join_all};
 use stadion_core::fleet::{Fleet, GameServerState};
 use stadion_core::id::{MatchId, Region, TicketId};
 use stadion_core::matches::MatchPlan;
@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::decision_log::{DecisionLog, Scribe};
-use super::outlook::{Desk, Question};
+use super::outlook::{Desk, Question, next_question};
 use super::scaling::Demand;
 use super::{LoopError, lease};
 use crate::director::{Director, Outcome};
@@ -46,6 +46,8 @@ const MOVES_MAX: usize = 256;
 /// A searching ticket that could not be committed has a player in a match of another game mode, which may be in its
 /// ready check: for this long the others are matched without it, or they would be matched with it and no one else.
 const STALE_PAUSE: Duration = Duration::from_secs(1);
+/// Changes that are taken up before a question is answered: as many as a busy second brings.
+const CHANGES_BEFORE_ANSWER_MAX: usize = 50_000;
 /// Below this many tickets a plan costs less than moving the pool to another thread and back.
 const INLINE_TICKETS_MAX: usize = 1_000;
 
@@ -167,10 +169,7 @@ async fn term(
         let again = maker.aside.front().copied();
         tokio::select! {
             change = changes.next() => match change {
-                Some(Change::Ticket(ticket)) => maker.saw(&ticket),
-                Some(Change::Match(game)) => maker.saw_match(&game).await?,
-                Some(Change::Lagged) => maker.reload().await?,
-                Some(_) => {}
+                Some(change) => maker.heard(change).await?,
                 None => return Ok(()),
             },
             Some(finished) = finished_rx.recv() => {
@@ -189,21 +188,30 @@ async fn term(
                 }
             }
             Some(question) = next_question(&mut questions, maker.answer_at) => {
+                // A ticket that was made before the question is among these.
+                for _ in 0..CHANGES_BEFORE_ANSWER_MAX {
+                    let Some(Some(change)) = changes.next().now_or_never() else {
+                        break;
+                    };
+                    maker.heard(change).await?;
+                }
                 maker.answer(question).await?;
             }
         }
     }
 }
 
-async fn next_question(
-    questions: &mut mpsc::Receiver<Question>,
-    not_before: Instant,
-) -> Option<Question> {
-    tokio::time::sleep_until(not_before).await;
-    questions.recv().await
-}
-
 impl Matchmaker {
+    async fn heard(&mut self, change: Change) -> Result<(), LoopError> {
+        match change {
+            Change::Ticket(ticket) => self.saw(&ticket),
+            Change::Match(game) => self.saw_match(&game).await?,
+            Change::Lagged => self.reload().await?,
+            Change::Event(_) => {}
+        }
+        Ok(())
+    }
+
     async fn reload(&mut self) -> Result<(), LoopError> {
         let mut pool = Pool::new(self.mode.clone(), self.parts.regions.clone());
         for ticket in self.parts.state.searching(&self.mode.name).await? {

@@ -15,6 +15,7 @@ use stadion_core::ticket::Ticket;
 use stadion_core::time::{Clock, Timestamp};
 use stadion_gateway::{Outlook, OutlookError, Outlooks};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::metrics::Metrics;
 
@@ -28,6 +29,15 @@ const ANSWER_MAX: Duration = Duration::from_secs(3);
 pub(super) struct Question {
     pub(super) ticket_id: TicketId,
     pub(super) answer: oneshot::Sender<Option<Explanation>>,
+}
+
+/// The next question, once `not_before` has come.
+pub(super) async fn next_question(
+    questions: &mut mpsc::Receiver<Question>,
+    not_before: Instant,
+) -> Option<Question> {
+    tokio::time::sleep_until(not_before).await;
+    questions.recv().await
 }
 
 /// How long tickets wait, by game mode.

@@ -160,12 +160,12 @@ impl Writer {
         if !self.beating.is_empty() && self.flush_at.is_none() {
             self.flush_at = Some(Instant::now() + HEARTBEATS_FLUSH);
         }
+        // Before the answers: who has one may ask a watcher about it. Nobody listening is no error.
+        if !batch.changes.is_empty() {
+            drop(self.shared.changes.send(batch.changes.into()));
+        }
         for (reply, result) in batch.replies {
             answer(reply, result);
-        }
-        if !batch.changes.is_empty() {
-            // Nobody listening is no error.
-            drop(self.shared.changes.send(batch.changes.into()));
         }
     }
 
