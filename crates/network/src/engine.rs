@@ -56,16 +56,26 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// The verbs that were confirmed and are in force, such as `firewall`.
+    /// The verbs that were confirmed and changed something here, such as `firewall`.
     ///
     /// # Errors
     /// When the journal cannot be read.
     pub fn verbs(&self) -> Result<Vec<String>> {
-        Ok(self
-            .dir
-            .baseline()?
-            .map(|known| known.verbs)
-            .unwrap_or_default())
+        let Some(mut known) = self.current_baseline()? else {
+            return Ok(Vec::new());
+        };
+        let has = |of: fn(&Subject) -> bool| known.entries.iter().any(|e| of(&e.wish.subject));
+        let (table, qdisc) = (
+            has(|subject| matches!(subject, Subject::NftTable(_))),
+            has(|subject| matches!(subject, Subject::Qdisc(_))),
+        );
+        // Where a tool is missing, a verb is confirmed that had all its changes left out.
+        known.verbs.retain(|verb| match verb.as_str() {
+            "firewall" | "ddos-protect" => table,
+            "traffic-shape" => qdisc,
+            _ => true,
+        });
+        Ok(known.verbs)
     }
 
     /// The table as it is listed, if it is there.

@@ -300,7 +300,11 @@ impl Host {
                 program: program.into(),
                 package: package_of(program),
             },
-            _ => file_error("starting", Path::new(program), source),
+            _ => Error::File {
+                what: "starting",
+                path: program.into(),
+                source,
+            },
         };
         let mut child = command.spawn().map_err(failed)?;
         let mut stdin = child.stdin.take().expect("invariant: it was piped");

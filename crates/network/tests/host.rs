@@ -222,6 +222,29 @@ fn what_others_change_is_shown_and_left_alone() {
 }
 
 #[test]
+fn what_is_gone_is_said_and_applied_again() {
+    let Some(space) = Space::new() else { return };
+    let profile = space.profile(PROFILE);
+    let apply = ["ddos-protect", "--profile", &profile];
+    let apply = [&apply[..], &["--apply", "--confirm-now"]].concat();
+    assert_eq!(space.tool(&apply).code, 0);
+    let after = space.state();
+    assert_eq!(space.tool(&["status"]).code, 0);
+    space.nft("delete table inet stadion\n");
+    let status = space.tool(&["status"]);
+    assert_eq!(status.code, 2, "{status}");
+    assert!(status.stdout.contains("as it was before us"), "{status}");
+    assert_eq!(space.tool(&apply).code, 0);
+    assert_eq!(space.state(), after);
+    space.make_anew();
+    let status = space.tool(&["status"]);
+    assert!(status.stdout.contains("nothing of ours"), "{status}");
+    assert_eq!(space.tool(&["rollback"]).code, 0);
+    assert_eq!(space.tool(&apply).code, 0);
+    assert_eq!(space.tool(&["rollback"]).code, 0);
+}
+
+#[test]
 fn tables_of_others_survive_everything_that_we_do() {
     let Some(space) = Space::new() else { return };
     let foreign = "table ip docker { chain nat { type nat hook prerouting priority -100; tcp dport 8080 dnat to 192.0.2.9:80; }; }\n";

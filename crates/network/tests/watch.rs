@@ -79,8 +79,8 @@ fn objects(text: &str) -> Vec<Value> {
 }
 
 fn most(lines: &[Value], of: &str) -> f64 {
-    let values = lines.iter().filter_map(|line| line.pointer(of)?.as_f64());
-    values.fold(0.0, f64::max)
+    let read = |line: &Value| line.pointer(of)?.as_f64();
+    lines.iter().filter_map(read).fold(0.0, f64::max)
 }
 
 /// A set that 200 sources overflow, and a counter.
@@ -256,8 +256,7 @@ fn probes_cross_a_cable_and_a_lossy_one_raises_the_alarm() {
         ]))
     };
     let (code, out, err) = look();
-    let lines = objects(&out);
-    let last = &lines[3]["now"];
+    let last = &objects(&out)[3]["now"];
     assert_eq!(code, 0, "{err}{out}");
     assert!(
         last["probe_loss_ratio"][&peer].as_f64().unwrap() < 0.05,
@@ -277,8 +276,8 @@ fn probes_cross_a_cable_and_a_lossy_one_raises_the_alarm() {
 
     lose(&wire.server.space, 200).unwrap();
     let (code, out, err) = look();
-    let last = &objects(&out)[3]["now"];
-    let lost = last["probe_loss_ratio"][&peer].as_f64().unwrap();
+    let last = &objects(&out)[3]["now"]["probe_loss_ratio"];
+    let lost = last[&peer].as_f64().unwrap();
     assert_eq!(code, 6, "{err}{out}");
     assert!((0.1..0.35).contains(&lost), "two in ten: {lost}");
 }

@@ -115,6 +115,13 @@ fn drift(plan: &Plan) -> String {
     lines.collect()
 }
 
+fn lost(plan: &Plan) -> String {
+    let lines = plan.lost.iter().map(|subject| {
+        format!("\n  - {subject}: as it was before us, since a reboot or by somebody; --apply the verb again\n")
+    });
+    lines.collect()
+}
+
 fn skips(skips: &[Skip]) -> String {
     let lines = skips
         .iter()
@@ -190,7 +197,7 @@ pub(super) fn status(
     if as_json {
         return print_json(
             out,
-            &json!({ "in_force": verbs, "drift": plan.drift, "pending": plan.pending, "skips": plan.skips }),
+            &json!({ "in_force": verbs, "drift": plan.drift, "lost": plan.lost, "pending": plan.pending, "skips": plan.skips }),
         );
     }
     let in_force = match verbs {
@@ -198,7 +205,8 @@ pub(super) fn status(
         verbs => verbs.join(", "),
     };
     let text = format!(
-        "in force: {in_force}\n{}{}{}",
+        "in force: {in_force}\n{}{}{}{}",
+        lost(plan),
         drift(plan),
         skips(&plan.skips),
         pending(plan)
@@ -216,7 +224,10 @@ pub(super) fn differences() -> impl Iterator<Item = String> {
     })
 }
 
-pub(super) fn profile(base: Base, out: &mut dyn Write) -> Result<()> {
+pub(super) fn profile(base: Base, as_json: bool, out: &mut dyn Write) -> Result<()> {
+    if as_json {
+        return print_json(out, &Profile::builtin(base));
+    }
     let body = serde_saphyr::to_string(&Profile::builtin(base)).map_err(|error| Error::Parse {
         what: "the profile".into(),
         said: error.to_string(),

@@ -57,7 +57,7 @@ pub fn run(network: &Network, caller: &Caller, out: &mut dyn Write) -> ExitCode 
 fn dispatch(network: &Network, caller: &Caller, out: &mut dyn Write) -> Result<u8> {
     let common = &network.common;
     if let Verb::Profile { name } = &network.verb {
-        show::profile((*name).into(), out)?;
+        show::profile((*name).into(), common.json, out)?;
         return Ok(0);
     }
     if matches!(network.verb, Verb::Timer { .. }) {
@@ -108,7 +108,8 @@ fn dispatch(network: &Network, caller: &Caller, out: &mut dyn Write) -> Result<u
             let plan = engine.plan(&[], Vec::new(), Vec::new(), &facts)?;
             let verbs = engine.verbs().unwrap_or_default();
             show::status(&plan, &verbs, common.json, out)?;
-            Ok(if plan.is_pending() { PENDING } else { 0 })
+            let is_whole = !plan.is_pending() && plan.lost.is_empty();
+            Ok(if is_whole { 0 } else { PENDING })
         }
         Verb::Timer { id } => {
             engine.watch(id)?;

@@ -22,6 +22,8 @@ pub struct Plan {
     pub skips: Vec<Skip>,
     /// What others changed after us.
     pub drift: Vec<Drift>,
+    /// What we had changed and is as it was before us: the machine was started anew, or somebody put it back.
+    pub lost: Vec<Subject>,
     /// A change that waits to be confirmed, or that another run left unfinished.
     pub pending: Option<Pending>,
     /// What a reader should know besides.
@@ -224,9 +226,14 @@ impl Engine<'_> {
                 Err(Error::Privilege { .. }) => continue,
                 other => other?,
             };
-            // Back to what it was before us is a reboot, or somebody who knows what they do: no drift.
-            if now != *ours && now != entry.before.state {
-                let subject = entry.wish.subject.clone();
+            if now == *ours {
+                continue;
+            }
+            let subject = entry.wish.subject.clone();
+            if now == entry.before.state {
+                // A reboot, or somebody who knows what they do: no drift.
+                plan.lost.push(subject);
+            } else {
                 plan.changes.retain(|change| change.wish.subject != subject);
                 plan.drift.push(Drift {
                     subject,

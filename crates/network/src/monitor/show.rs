@@ -85,11 +85,17 @@ fn lines(interval: &Interval, first: bool) -> String {
         put(&format!("set_{name}"), format!("{:.0}%", fill * 100.0));
     }
     for (peer, loss) in rates.now.of(c::PROBE_LOSS) {
-        let ms = |metric| rates.now.get(metric, peer).map_or(f64::NAN, |s| s * 1e3);
         put("loss", format!("{:.1}%", loss * 100.0));
-        put("p50", format!("{:.2}ms", ms(c::PROBE_P50)));
-        put("p99", format!("{:.2}ms", ms(c::PROBE_P99)));
-        put("jitter", format!("{:.2}ms", ms(c::PROBE_JITTER)));
+        for (name, metric) in [
+            ("p50", c::PROBE_P50),
+            ("p99", c::PROBE_P99),
+            ("jitter", c::PROBE_JITTER),
+        ] {
+            // While nothing returns there are none.
+            if let Some(seconds) = rates.now.get(metric, peer) {
+                put(name, format!("{:.2}ms", seconds * 1e3));
+            }
+        }
     }
     text.push('\n');
     text + &remarks(interval)

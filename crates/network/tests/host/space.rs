@@ -113,12 +113,7 @@ impl Space {
             name,
             dir: tempfile::tempdir().expect("a directory"),
         };
-        space.ip("link set lo up");
-        space.ip("link add v0 type veth peer name v1");
-        space.ip("addr add 192.0.2.1/24 dev v0");
-        space.ip("link set v0 up");
-        space.ip("link set v1 up");
-        space.ip("route add default via 192.0.2.2");
+        space.fit_out();
         let table =
             "add table inet probe; add chain inet probe c { type filter hook input priority 0; }";
         if !space.inside("nft", &[table]).stderr.is_empty() {
@@ -127,6 +122,24 @@ impl Space {
         }
         space.nft("delete table inet probe\n");
         Some(space)
+    }
+
+    fn fit_out(&self) {
+        self.ip("link set lo up");
+        self.ip("link add v0 type veth peer name v1");
+        self.ip("addr add 192.0.2.1/24 dev v0");
+        self.ip("link set v0 up");
+        self.ip("link set v1 up");
+        self.ip("route add default via 192.0.2.2");
+    }
+
+    /// As after a reboot: the name is the same, and nothing else.
+    pub(crate) fn make_anew(&self) {
+        for verb in ["del", "add"] {
+            let done = run("ip", &["netns", verb, &self.name]);
+            assert_eq!(done.code, 0, "{done}");
+        }
+        self.fit_out();
     }
 
     fn ip(&self, words: &str) {
