@@ -151,7 +151,8 @@ pub(super) fn applied(
     }
     let mut text = skips(&applied.skips);
     text.push_str(&match (applied.changed, applied.confirm_within_ms) {
-        (0, _) => "Nothing to change.\n".into(),
+        (0, _) if applied.skips.is_empty() => "Nothing to change.\n".into(),
+        (0, _) => "Nothing was changed. What is left out is not in force; --strict makes that a failure.\n".into(),
         (changed, None) => format!("{changed} changed, read back, tested and confirmed.\n"),
         (changed, Some(ms)) => format!(
             "{changed} changed, read back and tested. Everything is put back in {} s unless `stadion network confirm` is said; best from a new session.\n",

@@ -86,7 +86,7 @@ impl Redactor {
                 .and_then(|after| after.chars().next());
             head.is_some_and(|head| head.eq_ignore_ascii_case(name)) && !after.is_some_and(is_part)
         };
-        let name = self.names.iter().find(fits)?.to_lowercase();
+        let name = self.names.iter().find(fits)?.to_ascii_lowercase();
         Some((name.len(), self.word("host", name)))
     }
 

@@ -401,6 +401,8 @@ fn redaction_keeps_what_is_the_same_everywhere_and_numbers_what_is_not() {
     for (text, wanted) in cases {
         assert_eq!(redact(text, &["edge-7.lan"]), wanted);
     }
+    // One of the letters that are longer in lower case.
+    assert_eq!(redact("\u{23a}\u{fffc}", &["\u{23a}"]), "<host-1>\u{fffc}");
 }
 
 proptest! {
