@@ -301,11 +301,20 @@ fn unreadable(error: &serde_json::Error) -> Error {
 /// When `ip` is not there or says what we do not understand.
 pub fn read(host: &Host, interface: &str) -> Result<Option<String>> {
     let output = host.run("ip", &["-j", "link", "show", "dev", interface], "")?;
+    let command = format!("ip -j link show dev {interface}");
     if !output.success {
-        return Ok(None);
+        // Only an interface that is gone has surely no program; any other failure is not to be taken for one.
+        return if output.stderr.contains("does not exist") {
+            Ok(None)
+        } else {
+            Err(Error::Tool {
+                command,
+                said: output.stderr,
+            })
+        };
     }
     let wrong = |said: String| Error::Parse {
-        what: format!("ip -j link show dev {interface}"),
+        what: command.clone(),
         said,
     };
     let value: Value =

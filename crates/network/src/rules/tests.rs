@@ -274,6 +274,38 @@ fn what_other_software_rewrites_stays_tracked_and_is_said() {
 }
 
 #[test]
+fn what_synproxy_needs_is_set_and_said_only_where_it_is_used() {
+    let asked = |profile: &Profile, facts: &Facts| {
+        let rules = rules(profile, facts, PROTECT).unwrap();
+        let loose = Subject::Sysctl("net/netfilter/nf_conntrack_tcp_loose".into());
+        (
+            rules.wishes.iter().any(|wish| wish.subject == loose),
+            rules
+                .notes
+                .iter()
+                .any(|note| note.contains("every TCP connection of this network namespace")),
+        )
+    };
+    assert_eq!(asked(&profile(), &facts()), (true, true));
+    let mut lacking = facts();
+    lacking.nft_lacks = vec![Feature::Synproxy];
+    let mut published = facts();
+    published.dnat_ports = vec![("tcp".into(), 25565)];
+    let mut unwanted = profile();
+    unwanted.ddos_protect.synproxy = false;
+    let mut datagrams = profile();
+    datagrams.firewall.games = vec!["agones".into()];
+    for (profile, facts) in [
+        (&profile(), &lacking),
+        (&profile(), &published),
+        (&unwanted, &facts()),
+        (&datagrams, &facts()),
+    ] {
+        assert_eq!(asked(profile, facts), (false, false));
+    }
+}
+
+#[test]
 fn private_sources_are_forged_only_on_a_public_uplink() {
     let forged = |facts: &Facts, profile: &Profile| {
         let rules = rules(profile, facts, PROTECT).unwrap();

@@ -193,6 +193,20 @@ pub(super) struct Loaded {
     descriptor: OwnedFd,
 }
 
+/// The kernel breaks off the check of a program with EAGAIN when the process has a signal waiting (`do_check` in
+/// kernel/bpf/verifier.c): that says nothing about the program, and is asked again so often.
+const INTERRUPTED_MAX: usize = 5;
+
+fn patiently<T>(mut ask: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    for _ in 1..INTERRUPTED_MAX {
+        match ask() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            answer => return answer,
+        }
+    }
+    ask()
+}
+
 /// How much the kernel may say about a program that it refuses.
 const LOG_BYTES: u32 = 1 << 16;
 
@@ -214,7 +228,7 @@ impl Loaded {
             .read(8, &bytes)
             .read(16, license)
             .name(48, name.as_bytes());
-        new_descriptor(Command::Load, &mut plain.clone())
+        patiently(|| new_descriptor(Command::Load, &mut plain.clone()))
             .or_else(|refused| {
                 // Once more, so that it says why.
                 let mut log = vec![0; usize::try_from(LOG_BYTES).map_err(io::Error::other)?];
@@ -250,5 +264,33 @@ impl Loaded {
 
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_that_a_signal_broke_off_is_asked_again_and_a_refusal_is_not() {
+        let answer = |breaks: usize, then: fn() -> io::Result<u8>| {
+            let mut asked = 0;
+            let answer = patiently(|| {
+                asked += 1;
+                if asked <= breaks {
+                    Err(io::ErrorKind::WouldBlock.into())
+                } else {
+                    then()
+                }
+            });
+            (asked, answer.map_err(|error| error.kind()))
+        };
+        assert_eq!(answer(2, || Ok(7)), (3, Ok(7)));
+        assert_eq!(
+            answer(9, || Ok(7)),
+            (INTERRUPTED_MAX, Err(io::ErrorKind::WouldBlock))
+        );
+        let refusal = || Err(io::ErrorKind::InvalidInput.into());
+        assert_eq!(answer(0, refusal), (1, Err(io::ErrorKind::InvalidInput)));
     }
 }
