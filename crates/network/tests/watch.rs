@@ -263,10 +263,8 @@ fn probes_cross_a_cable_and_a_lossy_one_raises_the_alarm() {
         "{out}"
     );
     let seconds = |what: &str| last[what][&peer].as_f64().unwrap();
-    let (p50, p99) = (
-        seconds("probe_latency_p50_seconds"),
-        seconds("probe_latency_p99_seconds"),
-    );
+    let p50 = seconds("probe_latency_p50_seconds");
+    let p99 = seconds("probe_latency_p99_seconds");
     assert!(0.0 < p50 && p50 <= p99, "{out}");
     eprintln!(
         "over a cable: p50 {:.3} ms, p99 {:.3} ms",
@@ -276,8 +274,8 @@ fn probes_cross_a_cable_and_a_lossy_one_raises_the_alarm() {
 
     lose(&wire.server.space, 200).unwrap();
     let (code, out, err) = look();
-    let last = &objects(&out)[3]["now"]["probe_loss_ratio"];
-    let lost = last[&peer].as_f64().unwrap();
+    let lost = &objects(&out)[3]["now"]["probe_loss_ratio"][&peer];
+    let lost = lost.as_f64().unwrap();
     assert_eq!(code, 6, "{err}{out}");
     assert!((0.1..0.35).contains(&lost), "two in ten: {lost}");
 }
@@ -462,7 +460,9 @@ fn without_privileges_both_run_and_say_what_they_could_not_see() {
 #[test]
 fn told_to_stop_it_ends_as_if_its_count_were_over() {
     let mut running = Running::start(&mut tool(&["monitor", "--interval", "100ms"]));
-    assert!(running.lines().next().unwrap().contains("rx="));
+    // Without privileges, what is not measured comes first.
+    let mut lines = running.lines();
+    assert!(lines.any(|line| line.contains("rx=")));
     let process = Pid::from_child(&running.0);
     kill_process(process, Signal::TERM).unwrap();
     let code = running.0.wait().unwrap().code();
