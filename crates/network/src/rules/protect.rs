@@ -257,12 +257,8 @@ pub(super) fn declare(
         let nets =
             |nets: &[Net]| -> Vec<String> { family(nets, v6).iter().map(Net::to_string).collect() };
         if !protect.blocked.is_empty() {
-            text.fixed(
-                &format!("blocked{n}"),
-                kind,
-                "interval",
-                &nets(&protect.blocked),
-            );
+            let blocked = nets(&protect.blocked);
+            text.fixed(&format!("blocked{n}"), kind, "interval", &blocked);
         }
         // Those of the profile are apart, so that what an operator bans at night never overlaps them.
         text.fixed(&format!("banned{n}"), kind, "interval,timeout", &[]);
