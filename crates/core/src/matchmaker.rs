@@ -97,7 +97,9 @@ pub struct Plan {
     pub carry_over: bool,
     /// Why the others wait.
     pub waiting: Waiting,
-    /// The earliest moment at which waiting alone may change the answer; `None` if only new tickets or servers can.
+    /// The earliest moment at which waiting alone may change the answer; `None` if only new tickets or servers can. The
+    /// moment of the plan itself if a tick is not over, or if somebody who is planned may have stood between others:
+    /// those are looked at again in the next plan, once it is known that the planned ones stay away.
     pub next_at: Option<Timestamp>,
 }
 
@@ -167,7 +169,9 @@ impl Pool {
     ///
     /// Costs O(regions · (players of a match + log n)) for each ticket that came, whose waiting changed what it allows,
     /// or that could play but for a server; nothing for the others. Pools of equal tickets give equal plans, whatever
-    /// the order in which they came about and whatever was planned before.
+    /// the order in which they came about and whatever was planned before. Only
+    /// [`Plan::unplaced`] may differ, where more than 1,024 wait for a server under rules by which waiting can also take
+    /// a match away: parties, an aim, or whole matches.
     pub fn plan(&mut self, supply: &Supply, budget: Budget, now: Timestamp) -> Plan {
         let regions = &self.index.regions;
         let servers: Vec<u32> = regions
@@ -189,14 +193,17 @@ impl Pool {
             self.index.refresh_all();
         }
         let mut plan = Plan::default();
-        let due = self.index.take_due(now);
+        self.index.settle(now);
         self.live.wake(&mut self.index, now);
         let mut tick = Tick::new(&mut self.index, &self.mode, now);
         tick.fill(&mut self.live, Turn::Before, budget, &mut plan);
+        // A pool made just now looks at everybody after these fills, so they concern those who stand near.
+        let due = tick.index.take_due(now);
         let stuck = tick.run(due, &mut free, budget, &mut plan);
+        self.live.wake_touched(tick.index);
         tick.fill(&mut self.live, Turn::After, budget, &mut plan);
         tick.finish(stuck, &free, budget, &mut plan);
-        plan.next_at = if plan.carry_over {
+        plan.next_at = if plan.carry_over || self.index.has_changed() {
             Some(now)
         } else {
             let times = [self.index.next_at(), self.live.next_at()];

@@ -143,6 +143,17 @@ impl Live {
                 self.fresh.insert(id);
             }
         }
+        self.wake_touched(index);
+        for id in &self.fresh {
+            if let Some(open) = self.open.get_mut(id) {
+                open.later = u64::MAX;
+            }
+        }
+    }
+
+    /// Makes fresh those near whom somebody came, or went, also in this plan. They keep the moment that they have: it is
+    /// not too late, whatever the next look says.
+    pub(super) fn wake_touched(&mut self, index: &mut Index) {
         let mut touched = index
             .touched
             .as_mut()
@@ -160,11 +171,6 @@ impl Live {
                 {
                     self.fresh.insert(*id);
                 }
-            }
-        }
-        for id in &self.fresh {
-            if let Some(open) = self.open.get_mut(id) {
-                open.later = u64::MAX;
             }
         }
     }

@@ -9,6 +9,11 @@ use super::slots::Hot;
 const NEIGHBOUR_MATCHES: usize = 16;
 
 impl Index {
+    /// Whether somebody went away since those around were last looked at, and somebody is left.
+    pub(super) fn has_changed(&self) -> bool {
+        !self.changed.is_empty() && !self.masks.is_empty()
+    }
+
     /// Looks again at those around whom somebody went away or became acceptable, as far as it may matter.
     pub(super) fn refresh_changed(&mut self) {
         let changed = std::mem::take(&mut self.changed);

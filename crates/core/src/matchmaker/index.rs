@@ -324,8 +324,8 @@ impl Index {
         self.particular > 0 || self.rules.is_particular()
     }
 
-    /// All that is worth a look at `now`; each once.
-    pub(super) fn take_due(&mut self, now: Timestamp) -> Vec<u32> {
+    /// Brings the shelves to `now`.
+    pub(super) fn settle(&mut self, now: Timestamp) {
         while let Some(Reverse((at, slot, serial))) = self.widening.peek().copied() {
             if at > now.0 {
                 break;
@@ -346,6 +346,10 @@ impl Index {
             self.refresh_all();
         }
         self.settle_shelves();
+    }
+
+    /// All that is worth a look at `now`; each once. Who is set aside by now stays for the next plan.
+    pub(super) fn take_due(&mut self, now: Timestamp) -> Vec<u32> {
         self.refresh_changed();
         while let Some(Reverse((at, slot, serial))) = self.due.peek().copied() {
             if at > now.0 {
@@ -363,6 +367,8 @@ impl Index {
         });
         due.sort_unstable();
         due.dedup();
+        let aside = due.extract_if(.., |slot| self.slots.is_taken(*slot));
+        self.fresh.extend(aside);
         due
     }
 
@@ -381,6 +387,7 @@ impl Index {
     pub(super) fn refresh_all(&mut self) {
         let all: Vec<u32> = self.slots.iter().map(|(slot, _)| slot).collect();
         for slot in all {
+            self.slots.hot_mut(slot).stuck = false;
             self.refresh(slot);
         }
     }

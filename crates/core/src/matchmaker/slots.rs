@@ -241,6 +241,19 @@ impl Slots {
         self.taken.resize(self.hot.len().div_ceil(64), 0);
     }
 
+    /// Takes so many out of `all`, those who have waited longest.
+    pub(super) fn oldest_of<'a>(
+        &self,
+        all: &'a mut Vec<u32>,
+        count: usize,
+    ) -> impl Iterator<Item = u32> + use<'a> {
+        if all.len() > count {
+            let age = |slot: &u32| (self.hot(*slot).since, self.hot(*slot).id);
+            all.select_nth_unstable_by_key(count, age);
+        }
+        all.drain(..all.len().min(count))
+    }
+
     pub(super) fn mark_taken(&mut self, slot: u32) {
         self.taken[slot as usize / 64] |= 1 << (slot % 64);
     }

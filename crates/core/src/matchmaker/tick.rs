@@ -18,6 +18,10 @@ use crate::time::Timestamp;
 /// Matches that are counted as waiting for a server, at most: fleets grow by far fewer at once.
 const UNPLACED_MAX: usize = 256;
 
+/// Of those who could play but for a server when they were last looked at, the oldest whom a plan looks at again where
+/// waiting can also take a match away: four for each match that is counted. The others count as they were last seen.
+const STUCK_LOOKS: usize = 4 * UNPLACED_MAX;
+
 /// Rounds in which all who lost a member offer again before the best is chosen. After them, each takes what it finds:
 /// looking at thousands again and again would cost more than it improves.
 pub(super) const ROUNDS: u32 = 3;
@@ -81,13 +85,15 @@ impl<'a> Tick<'a> {
         budget: Budget,
         plan: &mut Plan,
     ) -> Vec<u32> {
-        let free_still = due
-            .into_iter()
-            .filter(|slot| !self.index.slots.is_taken(*slot));
-        let (due, hopeless): (Vec<u32>, Vec<u32>) = free_still.partition(|slot| {
-            let hot = self.index.slots.hot(*slot);
+        let slots = &self.index.slots;
+        let (mut due, mut hopeless): (Vec<u32>, Vec<u32>) = due.into_iter().partition(|slot| {
+            let hot = slots.hot(*slot);
             !hot.stuck || hot.mask & free.supplied != 0
         });
+        if self.general || self.index.rules.aim.is_some() {
+            // A wider window may have put others into their match, with which it cannot be played.
+            due.extend(slots.oldest_of(&mut hopeless, STUCK_LOOKS));
+        }
         let offers = self.offers(due, free);
         let (servable, stuck): (Vec<Offer>, Vec<Offer>) = offers
             .into_iter()
