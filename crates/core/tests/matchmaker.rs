@@ -381,6 +381,32 @@ proptest! {
     }
 }
 
+/// Three and two play and were in the way of two and two: the plan names its own moment, and the next makes that match.
+#[test]
+fn a_match_that_a_departure_makes_possible_is_made_at_the_moment_that_is_named() {
+    let party = |skill: f64, players: usize, waited_ms: u64| Sketch {
+        skills: vec![skill; players],
+        waited_ms,
+        ..Sketch::solo(0.0)
+    };
+    let sketches = [
+        party(200.0, 3, 0),
+        party(250.0, 2, 5_000),
+        party(175.0, 2, 5_000),
+        party(150.0, 2, 0),
+    ];
+    let tickets = (1..).zip(&sketches);
+    let tickets: Vec<_> = tickets.map(|(id, sketch)| sketch.ticket(id, NOW)).collect();
+    let mut pool = pool_of(&mode(2, 6, 3, 0.0), &tickets);
+    let plan = pool.plan(&plenty(), ALL, NOW);
+    assert_eq!((plan.matches.len(), plan.next_at), (1, Some(NOW)));
+    for id in plan.matches[0].teams.iter().flatten() {
+        pool.remove(*id);
+    }
+    let plan = pool.plan(&plenty(), ALL, NOW);
+    assert_eq!((plan.matches.len(), plan.next_at), (1, None));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
