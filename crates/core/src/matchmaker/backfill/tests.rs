@@ -336,3 +336,35 @@ fn nothing_is_looked_at_when_nothing_changed() {
     pool.live.wake(&mut pool.index, NOW);
     assert_eq!(pool.live.fresh.len(), 1);
 }
+
+/// 1 goes only with 2 as long as 2 stands between it and 3; a fill takes 2 and so makes a match, in the same plan as in a
+/// pool made just now.
+#[test]
+fn who_stands_next_to_a_newcomer_of_a_fill_is_looked_at_in_the_same_plan() {
+    let mut mode = mode(2, 2, 2);
+    mode.rules.aim = Some(crate::mode::SkillWindow {
+        initial: 5.0,
+        growth_per_second: 5.0,
+        max: 100.0,
+    });
+    let tickets = [
+        "1500 0 1 eu:20,us:20 -",
+        "1510 1 1 eu:20,us:20 -",
+        "1520 10 1 us:20 -",
+    ];
+    let game = live(7, &["0 1510 3 1 eu:20 -"], &[0, 1], 0);
+    let supply = |count: u32| Supply {
+        servers: [(region("eu"), 0), (region("us"), count)].into(),
+    };
+    let mut aged = with(mode.clone(), Backfill::High, &[], &tickets);
+    let before = aged.plan(&supply(0), ALL, NOW);
+    assert_eq!((before.matches.len(), before.waiting.for_server), (0, 2));
+    aged.open(game.clone());
+    let mut fresh = with(mode, Backfill::High, &[game], &tickets);
+    let (plan, anew) = (
+        aged.plan(&supply(9), ALL, NOW),
+        fresh.plan(&supply(9), ALL, NOW),
+    );
+    assert_eq!(fills(&plan), [(7, vec![(2, 1)])]);
+    assert_eq!((plan.matches.len(), &plan), (1, &anew));
+}
