@@ -271,6 +271,10 @@ fn grow(
     let mut spare = Vec::new();
     let mut spare_players = 0;
     let candidates = in_order(index, around, anchor, order, allowed);
+    if !growing.roles.is_empty() {
+        let first = candidates.iter().take(super::near::TOUCHED_MAX);
+        index.slots.touch_roles(first.map(|near| near.slot));
+    }
     for near in &candidates {
         // Twice a match is choice enough; without this, pairs would be collected for a hole that only a solo fills.
         if growing.is_full() || spare_players >= 2 * rules.target {
@@ -285,7 +289,8 @@ fn grow(
         }
     }
     let mut group = if growing.is_full() {
-        finish(&growing, growing.teams.clone())
+        let teams = std::mem::take(&mut growing.teams);
+        finish(&growing, teams)
     } else {
         settle(&mut growing, &spare, allowed).ok_or(u64::MAX)?
     };

@@ -385,10 +385,11 @@ impl Index {
     }
 
     pub(super) fn refresh_all(&mut self) {
-        let all: Vec<u32> = self.slots.iter().map(|(slot, _)| slot).collect();
-        for slot in all {
-            self.slots.hot_mut(slot).stuck = false;
-            self.refresh(slot);
+        self.fresh.clear();
+        self.fresh.extend(self.slots.iter().map(|(slot, _)| slot));
+        for slot in &self.fresh {
+            let hot = self.slots.hot_mut(*slot);
+            (hot.due, hot.stuck) = (FRESH, false);
         }
     }
 

@@ -16,6 +16,9 @@ pub(super) const PASSED_MAX: u32 = 1_024;
 /// Pause before a crowd is looked at again of which only a part could be considered, milliseconds.
 pub(super) const CROWD_LOOK_MS: u64 = 1_000;
 
+/// Neighbours on each side whose data is asked of the memory before a walk begins.
+pub(super) const TOUCHED_MAX: usize = 24;
+
 /// A ticket near another.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Near {
@@ -78,6 +81,8 @@ impl Around {
     pub(super) fn collect(&mut self, slots: &Slots, shelf: &Shelf, item: &Item, limits: Limits) {
         (self.cut, self.crowded) = (false, false);
         let place = shelf.find(item, slots);
+        // Whether somebody is older cannot be foreseen: without this, one would be fetched after the other.
+        slots.touch_hot(shelf.beside(&place, limits.side_max.min(TOUCHED_MAX)));
         let (mut down, mut up) = (place, place);
         side(
             &mut self.low,

@@ -18,21 +18,26 @@ pub(super) struct RoleSeats {
 
 impl RoleSeats {
     pub(super) fn new(rule: &RoleRule, team_players: u32) -> Self {
-        let mut seats: Vec<u8> = (0_u8..)
-            .zip(rule.per_team.values())
-            .flat_map(|(role, players)| std::iter::repeat_n(role, *players as usize))
-            .collect();
-        seats.resize(team_players as usize, ANY);
+        let team_players = team_players as usize;
+        let mut seats: Vec<u8> = Vec::with_capacity(team_players);
+        for (role, players) in (0_u8..).zip(rule.per_team.values()) {
+            seats.extend(std::iter::repeat_n(role, *players as usize));
+        }
+        seats.resize(team_players, ANY);
         Self {
             taken: vec![None; seats.len()],
             seats,
-            players: Vec::new(),
+            players: Vec::with_capacity(team_players),
         }
     }
 
     /// Seats all of `party`, or nobody.
     pub(super) fn seat(&mut self, party: impl IntoIterator<Item = Roles>) -> bool {
-        let before = (self.taken.clone(), self.players.len());
+        let party = party.into_iter();
+        // Who finds no seat moves nobody: only a party may have to be undone, of which some found one.
+        let alone = party.size_hint() == (1, Some(1));
+        let before = (!alone).then(|| self.taken.clone());
+        let players_before = self.players.len();
         for player in party {
             let number = u8::try_from(self.players.len()).unwrap_or(u8::MAX);
             self.players.push(player);
@@ -45,8 +50,10 @@ impl RoleSeats {
             if let Some(seat) = favourite {
                 self.taken[seat] = Some(number);
             } else if !self.augment(number, &mut visited) {
-                self.taken = before.0;
-                self.players.truncate(before.1);
+                if let Some(taken) = before {
+                    self.taken = taken;
+                }
+                self.players.truncate(players_before);
                 return false;
             }
         }

@@ -35,6 +35,21 @@ impl Item {
     }
 }
 
+/// Puts `all` into the order of a shelf: by skill and tie, and where those agree by id. First by one number, which is
+/// compared without a branch that nobody can foresee; ids are read for those who agree only.
+pub(super) fn sort<T>(all: &mut [T], key: impl Fn(&T) -> (i32, u32), id: impl Fn(&T) -> u128) {
+    let order = |one: &T| {
+        let (skill, tie) = key(one);
+        u64::from(skill.cast_unsigned() ^ 1 << 31) << 32 | u64::from(tie)
+    };
+    all.sort_unstable_by_key(order);
+    for alike in all.chunk_by_mut(|one, other| order(one) == order(other)) {
+        if alike.len() > 1 {
+            alike.sort_unstable_by_key(&id);
+        }
+    }
+}
+
 /// Whole ids by slot, for the rare items that agree in all that they carry.
 pub(super) trait Ids {
     fn id(&self, slot: u32) -> u128;
@@ -217,6 +232,13 @@ impl Shelf {
         match self.seek(item, ids) {
             Ok(place) | Err(place) => place,
         }
+    }
+
+    /// Items of its chunk that stand no more than `far` from a place.
+    pub(super) fn beside(&self, place: &Place, far: usize) -> &[Item] {
+        let items = self.chunks.get(place.chunk).map_or(&[][..], Vec::as_slice);
+        let end = items.len().min(place.index + far + 1);
+        &items[place.index.saturating_sub(far).min(end)..end]
     }
 
     /// What stands there.

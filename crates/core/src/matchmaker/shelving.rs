@@ -2,8 +2,8 @@
 //! which they stand, so that each part of a shelf is fetched from memory once, and a pool that is filled at once is
 //! written from one end to the other.
 
-use super::index::{Index, bits};
-use super::shelf::{Ids, Item};
+use super::index::{Index, bits, item};
+use super::shelf::{self, Ids, Item};
 use super::slots::Slots;
 
 /// Tickets that are brought up to date together.
@@ -44,11 +44,11 @@ impl Stand {
 /// Puts them into the order in which they stand on the shelves. It is the same in every pool of these tickets, which the
 /// numbers of partitions and slots are not.
 fn sort(stands: &mut [Stand], slots: &Slots) {
-    stands.sort_unstable_by(|a, b| {
-        (a.skill, a.tie)
-            .cmp(&(b.skill, b.tie))
-            .then_with(|| slots.id(a.slot).cmp(&slots.id(b.slot)))
-    });
+    shelf::sort(
+        stands,
+        |stand| (stand.skill, stand.tie),
+        |stand| slots.id(stand.slot),
+    );
 }
 
 /// Who comes and who goes.
@@ -58,6 +58,8 @@ pub(super) struct Pending {
     pub(super) coming: Vec<Stand>,
     /// Slots, and the regions from whose shelves they go.
     pub(super) going: Vec<(u32, u64)>,
+    /// Who came to stand when the shelves were last brought up to date, in their order.
+    pub(super) stood: Vec<u32>,
     /// Slots to be used again when no shelf names them any more.
     pub(super) vacant: Vec<u32>,
 }
@@ -66,6 +68,7 @@ impl Index {
     /// Makes the shelves hold what they should.
     pub(super) fn settle_shelves(&mut self) {
         self.take_off();
+        self.pending.stood = Vec::new();
         if !self.pending.coming.is_empty() {
             let mut stands = std::mem::take(&mut self.pending.coming);
             let slots = &self.slots;
@@ -81,10 +84,42 @@ impl Index {
                     }
                 }
             }
+            self.pending.stood = stands.into_iter().map(|stand| stand.slot).collect();
         }
         for slot in self.pending.vacant.drain(..) {
             self.slots.release(slot);
         }
+    }
+
+    /// Those who are `due`, in an order that is the same in every pool of these tickets, which slots are not, and in which
+    /// each part of a shelf is read once. Mostly they are who just came to stand, and are in that order already.
+    pub(super) fn in_shelf_order(&mut self, due: Vec<u32>) -> Vec<u32> {
+        let slots = &self.slots;
+        let mut stood = std::mem::take(&mut self.pending.stood);
+        let mut wanted = vec![0_u64; slots.hot.len().div_ceil(64)];
+        for slot in &due {
+            wanted[*slot as usize / 64] |= 1 << (slot % 64);
+        }
+        stood.retain(|slot| {
+            let (word, bit) = (&mut wanted[*slot as usize / 64], 1 << (slot % 64));
+            let is_wanted = *word & bit != 0;
+            *word &= !bit;
+            is_wanted
+        });
+        if stood.len() == due.len() {
+            return stood;
+        }
+        drop(stood);
+        let mut items: Vec<Item> = due
+            .into_iter()
+            .map(|slot| item(slots.hot(slot), slot))
+            .collect();
+        shelf::sort(
+            &mut items,
+            |item| (item.skill, item.tie),
+            |item| slots.id(item.slot),
+        );
+        items.into_iter().map(|item| item.slot).collect()
     }
 
     /// Takes off the shelves who went away or is in a match.

@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 
 use super::compiled::Compiled;
 use super::players::{FOLD, fold};
-use super::shelf::Ids;
+use super::shelf::{Ids, Item};
 use super::wishes::Wishes;
 use crate::id::{Region, TicketId};
 use crate::limits::{LATENCY_MAX_MS, REGIONS_MAX};
@@ -231,6 +231,22 @@ impl Slots {
     pub(super) fn touch(&self, slots: impl IntoIterator<Item = u32>) {
         let read = |sum: u32, slot: u32| {
             sum ^ self.hot(slot).partition ^ u32::from(self.reach(slot, 0).choice)
+        };
+        std::hint::black_box(slots.into_iter().fold(0, read));
+    }
+
+    /// The same of those who stand beside one another, as far as a walk reads it.
+    pub(super) fn touch_hot(&self, items: &[Item]) {
+        let read = |sum: u32, item: &Item| sum ^ self.hot(item.slot).partition;
+        std::hint::black_box(items.iter().fold(0, read));
+    }
+
+    /// The same of the roles that they would take.
+    pub(super) fn touch_roles(&self, slots: impl IntoIterator<Item = u32>) {
+        let read = |sum: u32, slot: u32| {
+            let wishes = self.cold(slot).wishes.as_deref();
+            let roles = wishes.and_then(|wishes| wishes.roles.first());
+            sum ^ roles.map_or(0, |roles| roles.listed)
         };
         std::hint::black_box(slots.into_iter().fold(0, read));
     }

@@ -7,7 +7,6 @@ use super::index::{Index, bits, item};
 use super::near::{self, Around, Limits};
 use super::offer::{Found, Look, Offer};
 use super::pairs;
-use super::shelf::{Ids, Item};
 use super::teams::{self, Teams};
 use super::{Budget, Plan};
 use crate::id::Region;
@@ -80,16 +79,18 @@ impl<'a> Tick<'a> {
     /// their turn, who stay due.
     pub(super) fn run(
         &mut self,
-        due: Vec<u32>,
+        mut due: Vec<u32>,
         free: &mut Free,
         budget: Budget,
         plan: &mut Plan,
     ) -> Vec<u32> {
+        // In place: there may be a million of them.
         let slots = &self.index.slots;
-        let (mut due, mut hopeless): (Vec<u32>, Vec<u32>) = due.into_iter().partition(|slot| {
+        let is_hopeless = |slot: &mut u32| {
             let hot = slots.hot(*slot);
-            !hot.stuck || hot.mask & free.supplied != 0
-        });
+            hot.stuck && hot.mask & free.supplied == 0
+        };
+        let mut hopeless: Vec<u32> = due.extract_if(.., is_hopeless).collect();
         if self.general || self.index.rules.aim.is_some() {
             // A wider window may have put others into their match, with which it cannot be played.
             due.extend(slots.oldest_of(&mut hopeless, STUCK_LOOKS));
@@ -120,13 +121,12 @@ impl<'a> Tick<'a> {
 
     /// Looks at each once; who has no match is not looked at before something changes.
     fn offers(&mut self, due: Vec<u32>, free: &Free) -> Vec<Offer> {
-        let due = self.in_shelf_order(due);
+        let due = self.index.in_shelf_order(due);
         let mut offers = Vec::new();
         let mut turn = 0;
         for block in due.chunks(BLOCK) {
-            let slots = || block.iter().map(|item| item.slot);
-            self.index.slots.touch(slots());
-            for slot in slots() {
+            self.index.slots.touch(block.iter().copied());
+            for slot in block.iter().copied() {
                 self.index.slots.hot_mut(slot).stuck = false;
                 match self.look((slot, turn), free.supplied, free.named) {
                     Look::Offer(offer) => offers.push(offer),
@@ -136,19 +136,6 @@ impl<'a> Tick<'a> {
             }
         }
         offers
-    }
-
-    /// An order that is the same in every pool of these tickets, which slots are not, and in which each part of a shelf is
-    /// read once.
-    fn in_shelf_order(&self, due: Vec<u32>) -> Vec<Item> {
-        let slots = &self.index.slots;
-        let items = due.into_iter().map(|slot| item(slots.hot(slot), slot));
-        let mut items: Vec<Item> = items.collect();
-        items.sort_unstable_by(|a, b| {
-            let order = (a.skill, a.tie).cmp(&(b.skill, b.tie));
-            order.then_with(|| slots.id(a.slot).cmp(&slots.id(b.slot)))
-        });
-        items
     }
 
     /// The best match around `slot`: in a supplied region if there is one, else in a named one.
@@ -379,7 +366,11 @@ impl<'a> Tick<'a> {
             (self.rank(offer), u32::MAX - offer.players, offer.since, at)
         };
         let mut order: Vec<_> = (0..).zip(offers).map(key).collect();
-        order.sort_unstable();
+        // Most costs are of one offer alone: one number is compared without branches.
+        order.sort_unstable_by_key(|(rank, ..)| *rank);
+        for alike in order.chunk_by_mut(|one, other| one.0 == other.0) {
+            alike.sort_unstable();
+        }
         order
     }
 
