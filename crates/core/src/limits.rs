@@ -35,8 +35,15 @@ pub const EVENTS_PER_PLAYER_MAX: usize = 32;
 pub const HEARTBEATS_PER_CALL_MAX: usize = 256;
 
 /// Seats of one match over its whole life, also of those who left: every seat of the largest default game mode taken ten
-/// times. At 120 bytes each in the line-up, the match is 120 KB at most, and written again with every change.
+/// times, and all seats of the largest game mode there may be. At 120 bytes each in the line-up, the match is 120 KB at
+/// most, and written again with every change.
 pub const MATCH_SEATS_MAX: usize = 1_000;
+
+/// Roles of one game mode: a set of them is one `u32`.
+pub const ROLES_MAX: usize = 32;
+
+/// Seats of one team where seats have roles: a set of them is one `u128`.
+pub const ROLE_SEATS_MAX: u32 = 128;
 
 /// Tickets that one call may list.
 pub const LIST_MAX: usize = 1_000;

@@ -6,6 +6,7 @@
 //! when its own waiting could have changed the answer, and a tick costs what changed. Offers of one tick are accepted
 //! best first: narrow in skill, near, and old.
 
+mod alarms;
 mod allowance;
 mod backfill;
 mod changes;

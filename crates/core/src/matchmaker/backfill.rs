@@ -10,14 +10,14 @@ mod choice;
 mod fills;
 mod look;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use self::bench::Bench;
 pub(super) use self::fills::Turn;
+use super::alarms::Alarms;
 use super::index::Index;
 use crate::id::{MatchId, PlayerId, Region};
 use crate::matches::OpenSeats;
@@ -77,7 +77,8 @@ pub(super) struct Live {
     by_shelf: BTreeMap<usize, BTreeSet<MatchId>>,
     /// To look at in the next plan.
     fresh: BTreeSet<MatchId>,
-    alarms: BinaryHeap<Reverse<(u64, MatchId, u64)>>,
+    /// By match and serial.
+    alarms: Alarms<(MatchId, u64)>,
     serial: u64,
 }
 
@@ -134,13 +135,12 @@ impl Live {
 
     /// Makes fresh what is worth a look at `now`: because somebody came or went near it, or because of its own time.
     pub(super) fn wake(&mut self, index: &mut Index, now: Timestamp) {
-        while let Some(Reverse((at, id, serial))) = self.alarms.peek().copied() {
-            if at > now.0 {
-                break;
-            }
-            self.alarms.pop();
-            if self.is_due_at(id, serial, at) {
-                self.fresh.insert(id);
+        let open = &self.open;
+        self.alarms
+            .tidy(open.len(), |at, holder| is_due_at(open, at, holder));
+        while let Some((at, holder)) = self.alarms.take(now.0) {
+            if is_due_at(&self.open, at, holder) {
+                self.fresh.insert(holder.0);
             }
         }
         self.wake_touched(index);
@@ -175,31 +175,30 @@ impl Live {
         }
     }
 
-    fn is_due_at(&self, id: MatchId, serial: u64, at: u64) -> bool {
-        let open = self.open.get(&id);
-        open.is_some_and(|open| open.serial == serial && open.later == at)
-    }
-
     /// Nothing was found; not to be looked at before what the looks of this plan said.
     fn postpone(&mut self, id: MatchId) {
         self.fresh.remove(&id);
         if let Some(open) = self.open.get(&id)
             && open.later != u64::MAX
         {
-            self.alarms.push(Reverse((open.later, id, open.serial)));
+            self.alarms.set(open.later, (id, open.serial));
         }
     }
 
     /// The next moment at which a live match is worth a look.
     pub(super) fn next_at(&mut self) -> Option<Timestamp> {
-        while let Some(Reverse((at, id, serial))) = self.alarms.peek().copied() {
-            if self.is_due_at(id, serial, at) {
-                return Some(Timestamp(at));
-            }
-            self.alarms.pop();
-        }
-        None
+        let open = &self.open;
+        let next = self
+            .alarms
+            .next_at(|at, holder| is_due_at(open, at, holder));
+        next.map(Timestamp)
     }
+}
+
+/// Whether the offer of a match and serial is to be looked at at this moment.
+fn is_due_at(open: &BTreeMap<MatchId, Open>, at: u64, (id, serial): (MatchId, u64)) -> bool {
+    let open = open.get(&id);
+    open.is_some_and(|open| open.serial == serial && open.later == at)
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! What lives across ticks: shelves of tickets by region, and the moments at which each is worth a look.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::alarms::Alarms;
 use super::compiled::Compiled;
 use super::players::Players;
 use super::shelf::{Item, Shelf};
 use super::shelving::{Pending, Stand};
-use super::slots::{self, Cold, Hot, Reach, Slots};
+use super::slots::{self, Cold, Holder, Hot, Reach, Slots};
 use super::wishes;
 use crate::id::{Region, TicketId};
 use crate::mode::GameMode;
@@ -17,9 +17,6 @@ use crate::time::Timestamp;
 
 /// [`Hot::due`] of a ticket that will be looked at in the next plan anyway.
 pub(super) const FRESH: u64 = 0;
-
-/// A moment for a ticket: when, its slot, its serial.
-type Alarm = Reverse<(u64, u32, u32)>;
 
 /// Everything by which tickets are found.
 #[derive(Debug)]
@@ -45,9 +42,9 @@ pub(super) struct Index {
     particular: usize,
     /// To look at in the next plan.
     fresh: Vec<u32>,
-    due: BinaryHeap<Alarm>,
+    due: Alarms<Holder>,
     /// When latency limits rise.
-    widening: BinaryHeap<Alarm>,
+    widening: Alarms<Holder>,
     /// Partition, regions and whereabouts of who went away, or came to an older age, since the last plan.
     pub(super) changed: Vec<(u32, u64, Hot)>,
     /// Shelves that changed since the last plan, and at which skill; kept while live matches have free seats.
@@ -76,8 +73,8 @@ impl Index {
             players: Players::default(),
             particular: 0,
             fresh: Vec::new(),
-            due: BinaryHeap::new(),
-            widening: BinaryHeap::new(),
+            due: Alarms::default(),
+            widening: Alarms::default(),
             changed: Vec::new(),
             touched: None,
             was_general: false,
@@ -209,7 +206,7 @@ impl Index {
         if let Some(after) = self.rules.next_latency(waited) {
             let at = hot.created.saturating_add(after);
             let serial = self.slots.cold(slot).serial;
-            self.widening.push(Reverse((at, slot, serial)));
+            self.widening.set(at, (slot, serial));
         }
     }
 
@@ -251,8 +248,14 @@ impl Index {
         Some(cold.ticket)
     }
 
+    /// A ticket is planned: it is on no shelf until it is put in again, and no moment of its own brings it back.
+    pub(super) fn set_aside(&mut self, slot: u32) {
+        self.slots.forget_moments(slot);
+        self.unshelve(slot);
+    }
+
     /// Notes that a ticket goes from the shelves: it is planned, or on its way out.
-    pub(super) fn unshelve(&mut self, slot: u32) {
+    fn unshelve(&mut self, slot: u32) {
         let hot = *self.slots.hot(slot);
         let mask = hot.mask;
         if mask == 0 {
@@ -326,12 +329,14 @@ impl Index {
 
     /// Brings the shelves to `now`.
     pub(super) fn settle(&mut self, now: Timestamp) {
-        while let Some(Reverse((at, slot, serial))) = self.widening.peek().copied() {
-            if at > now.0 {
-                break;
-            }
-            self.widening.pop();
-            if self.is_current(slot, serial) {
+        let slots = &self.slots;
+        self.due
+            .tidy(slots.len(), |at, holder| slots.is_due_at(at, holder));
+        self.widening
+            .tidy(slots.len(), |_, holder| slots.is_current(holder));
+        while let Some((_, holder)) = self.widening.take(now.0) {
+            let slot = holder.0;
+            if self.slots.is_current(holder) {
                 let before = self.slots.hot(slot).mask;
                 self.widen(slot, now.0);
                 let hot = *self.slots.hot(slot);
@@ -351,13 +356,9 @@ impl Index {
     /// All that is worth a look at `now`; each once. Who is set aside by now stays for the next plan.
     pub(super) fn take_due(&mut self, now: Timestamp) -> Vec<u32> {
         self.refresh_changed();
-        while let Some(Reverse((at, slot, serial))) = self.due.peek().copied() {
-            if at > now.0 {
-                break;
-            }
-            self.due.pop();
-            if self.is_current(slot, serial) && self.slots.hot(slot).due == at {
-                self.refresh(slot);
+        while let Some((at, holder)) = self.due.take(now.0) {
+            if self.slots.is_due_at(at, holder) {
+                self.refresh(holder.0);
             }
         }
         let mut due = std::mem::take(&mut self.fresh);
@@ -370,12 +371,6 @@ impl Index {
         let aside = due.extract_if(.., |slot| self.slots.is_taken(*slot));
         self.fresh.extend(aside);
         due
-    }
-
-    fn is_current(&self, slot: u32, serial: u32) -> bool {
-        self.slots.cold[slot as usize]
-            .as_ref()
-            .is_some_and(|cold| cold.serial == serial)
     }
 
     /// To be looked at in the next plan.
@@ -393,38 +388,28 @@ impl Index {
         }
     }
 
+    /// Moments that are kept, those that count no more included.
+    #[cfg(test)]
+    pub(super) fn moments(&self) -> usize {
+        self.due.len().max(self.widening.len())
+    }
+
     /// Not to be looked at before `at`.
     pub(super) fn postpone(&mut self, slot: u32, at: u64) {
         let at = at.max(1);
         self.slots.hot_mut(slot).due = at;
         if at != u64::MAX {
             let serial = self.slots.cold(slot).serial;
-            self.due.push(Reverse((at, slot, serial)));
+            self.due.set(at, (slot, serial));
         }
     }
 
     /// The next moment at which somebody is worth a look.
     pub(super) fn next_at(&mut self) -> Option<Timestamp> {
-        while let Some(Reverse((at, slot, serial))) = self.due.peek().copied() {
-            if self.is_current(slot, serial)
-                && self.slots.hot(slot).due == at
-                && self.slots.hot(slot).mask != 0
-            {
-                break;
-            }
-            self.due.pop();
-        }
-        while let Some(Reverse((_, slot, serial))) = self.widening.peek().copied() {
-            if self.is_current(slot, serial) {
-                break;
-            }
-            self.widening.pop();
-        }
-        let first = |heap: &BinaryHeap<Alarm>| heap.peek().map(|Reverse((at, ..))| Timestamp(*at));
-        first(&self.due)
-            .into_iter()
-            .chain(first(&self.widening))
-            .min()
+        let slots = &self.slots;
+        let due = self.due.next_at(|at, holder| slots.is_due_at(at, holder));
+        let widening = self.widening.next_at(|_, holder| slots.is_current(holder));
+        due.into_iter().chain(widening).min().map(Timestamp)
     }
 }
 

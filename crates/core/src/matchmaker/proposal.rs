@@ -43,7 +43,7 @@ impl Tick<'_> {
         if self.index.slots.hot(slot).touchy && self.index.slots.cold(slot).contested {
             self.block_rivals(slot);
         }
-        self.index.unshelve(slot);
+        self.index.set_aside(slot);
     }
 
     /// Tickets that share a player with `slot` are not planned beside it.

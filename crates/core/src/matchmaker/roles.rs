@@ -2,6 +2,7 @@
 //! room (augmenting paths, after Kuhn).
 
 use super::wishes::Roles;
+use crate::limits::ROLE_SEATS_MAX;
 use crate::rules::RoleRule;
 
 /// A seat that any role may take, where the roles are fewer than the seats.
@@ -66,7 +67,7 @@ impl RoleSeats {
     }
 
     fn augment(&mut self, player: u8, visited: &mut u128) -> bool {
-        for seat in 0..self.seats.len().min(128) {
+        for seat in 0..self.seats.len().min(ROLE_SEATS_MAX as usize) {
             if *visited >> seat & 1 == 1 || !self.suits(player, seat) {
                 continue;
             }

@@ -95,7 +95,7 @@ pub(super) struct Cold {
     pub(super) ticket: Arc<Ticket>,
     /// Roles and the like, where the rules ask for them.
     pub(super) wishes: Option<Box<Wishes>>,
-    /// Counts the tickets that were in this slot.
+    /// No other ticket of the pool has it. Moments are those of a serial.
     pub(super) serial: u32,
     /// Part of the hash of its first player, by which the pool finds it.
     pub(super) first_player: u32,
@@ -118,6 +118,9 @@ impl Cold {
             || !self.ticket.requirements.labels.is_empty()
     }
 }
+
+/// A ticket that has a moment: its slot, its serial.
+pub(super) type Holder = (u32, u32);
 
 /// Tickets by slot.
 #[derive(Debug)]
@@ -160,8 +163,7 @@ impl Slots {
 
     /// Puts a ticket into a slot, where its reaches can be written.
     pub(super) fn put(&mut self, hot: Hot, mut cold: Cold) -> u32 {
-        self.serial = self.serial.wrapping_add(1);
-        cold.serial = self.serial;
+        cold.serial = self.next_serial();
         let slot = if let Some(slot) = self.free.pop() {
             self.hot[slot as usize] = hot;
             self.cold[slot as usize] = Some(cold);
@@ -179,6 +181,16 @@ impl Slots {
         let hash_of = |slot: &u32| hash(hot[*slot as usize].id, *seed);
         by_id.insert_unique(hash_of(&slot), slot, hash_of);
         slot
+    }
+
+    fn next_serial(&mut self) -> u32 {
+        self.serial = self.serial.wrapping_add(1);
+        self.serial
+    }
+
+    /// Forgets the moments that its ticket has.
+    pub(super) fn forget_moments(&mut self, slot: u32) {
+        self.cold_mut(slot).serial = self.next_serial();
     }
 
     /// Takes a ticket out. Its slot can be used again after [`Slots::release`]: until then a shelf may name it.
@@ -290,6 +302,18 @@ impl Slots {
         self.cold[slot as usize]
             .as_mut()
             .expect("invariant: shelves and queues name used slots")
+    }
+
+    /// Whether the ticket is still there, and not set aside since.
+    pub(super) fn is_current(&self, (slot, serial): Holder) -> bool {
+        let cold = self.cold[slot as usize].as_ref();
+        cold.is_some_and(|cold| cold.serial == serial)
+    }
+
+    /// Whether it is to be looked at at this moment.
+    pub(super) fn is_due_at(&self, at: u64, holder: Holder) -> bool {
+        let hot = self.hot(holder.0);
+        hot.due == at && hot.mask != 0 && self.is_current(holder)
     }
 
     pub(super) fn is_used(&self, slot: u32) -> bool {

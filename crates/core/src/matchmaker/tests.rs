@@ -479,3 +479,22 @@ fn without_measurements_the_preference_decides() {
     assert_eq!(shown(&plan), ["us: 0 | 1"]);
     assert_eq!(plan.matches[0].quality.latency_worst_ms, None);
 }
+
+#[test]
+fn i1_who_is_set_aside_is_not_planned_again_when_more_regions_become_acceptable() {
+    let mut mode = mode(2, 2, 2);
+    mode.rules.latency = vec![crate::rules::LatencyStep {
+        after_ms: 5_000,
+        max_ms: 150,
+    }];
+    let tickets = ["1500 0 1 eu:20,us:120 -"; 2];
+    let mut pool = pool(mode, &tickets);
+    let servers = supply(&[("eu", 9), ("us", 9)]);
+    assert_eq!(shown(&pool.plan(&servers, ALL, NOW)), ["eu: 0 | 1"]);
+    let later = pool.plan(&servers, ALL, NOW.plus_ms(6_000));
+    assert_eq!(shown(&later), [""; 0]);
+    pool.insert(ticket(0, tickets[0]));
+    pool.insert(ticket(1, tickets[1]));
+    let again = pool.plan(&servers, ALL, NOW.plus_ms(6_000));
+    assert_eq!(shown(&again), ["eu: 0 | 1"]);
+}

@@ -3,11 +3,9 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
+use crate::limits::ROLES_MAX;
 use crate::rules::{RoleRule, Rules};
 use crate::ticket::{Attribute, Ticket, TicketPlayer};
-
-/// Roles of a game mode, at most: a set of them is one `u32`.
-pub(super) const ROLES_MAX: usize = 32;
 
 /// Wishes of a ticket.
 #[derive(Debug, Default)]

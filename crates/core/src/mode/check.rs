@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::GameMode;
-use crate::limits::{ATTRIBUTE_BYTES_MAX, ATTRIBUTES_MAX, LATENCY_MAX_MS};
+use crate::limits::{
+    ATTRIBUTE_BYTES_MAX, ATTRIBUTES_MAX, LATENCY_MAX_MS, MATCH_SEATS_MAX, ROLE_SEATS_MAX, ROLES_MAX,
+};
 use crate::rules::{HardStopAction, RoleRule, Rules, SkillStep};
 
 /// A ready check lasts at least this long, milliseconds; `FlexMatch`'s bounds are 1 s and 600 s.
@@ -41,6 +43,10 @@ fn sizes(mode: &GameMode) -> Checked {
         different_teams(mode)?;
     } else if target < teams || !target.is_multiple_of(teams) {
         let why = format!("{target} cannot be divided into {teams} equal teams");
+        return wrong("players_target", why);
+    }
+    if usize::try_from(target).map_or(true, |target| target > MATCH_SEATS_MAX) {
+        let why = format!("is {target}, a match has at most {MATCH_SEATS_MAX} seats");
         return wrong("players_target", why);
     }
     if mode.players_min == 0 || mode.players_min > target {
@@ -284,6 +290,13 @@ fn role_seats(mode: &GameMode, roles: &RoleRule) -> Checked {
         let why = format!("{role:?} needs a name and at least one seat");
         return wrong("roles.per_team", why);
     }
+    if roles.per_team.len() > ROLES_MAX {
+        let why = format!(
+            "{} roles, at most {ROLES_MAX} are possible",
+            roles.per_team.len()
+        );
+        return wrong("roles.per_team", why);
+    }
     let teams = &mode.rules.teams;
     if teams
         .windows(2)
@@ -298,6 +311,10 @@ fn role_seats(mode: &GameMode, roles: &RoleRule) -> Checked {
             "{seats} seats together, and a full team has {}",
             mode.team_players_max()
         );
+        return wrong("roles.per_team", why);
+    }
+    if seats > u64::from(ROLE_SEATS_MAX) {
+        let why = format!("{seats} seats together, at most {ROLE_SEATS_MAX} can have roles");
         return wrong("roles.per_team", why);
     }
     Ok(())

@@ -139,6 +139,30 @@ fn different_teams_seat_the_target() {
 
 type Change = fn(&mut GameMode);
 
+/// So many roles, of which the last has what is left of the seats of one team.
+fn many_roles(mode: &mut GameMode, roles: u32, seats: u32) {
+    let per_team = (1..=roles).map(|role| {
+        let last = role == roles;
+        (
+            format!("role {role:02}"),
+            if last { seats + 1 - roles } else { 1 },
+        )
+    });
+    (mode.teams, mode.players_target, mode.players_min) = (1, seats, seats);
+    mode.rules.roles = Some(RoleRule {
+        attribute: "roles".into(),
+        per_team: per_team.collect(),
+        autofill_after_ms: 0,
+    });
+}
+
+#[test]
+fn as_many_roles_and_seats_as_sets_can_hold_are_good() {
+    for (roles, seats) in [(32, 32), (3, 128)] {
+        assert_eq!(mode(|m| many_roles(m, roles, seats)).check(), Ok(()));
+    }
+}
+
 const fn size(after_ms: u64, players_min: u32) -> SizeStep {
     SizeStep {
         after_ms,
@@ -147,7 +171,7 @@ const fn size(after_ms: u64, players_min: u32) -> SizeStep {
 }
 
 /// What is wrong, and the field that is blamed.
-const CONTRADICTIONS: [(Change, &str); 20] = [
+const CONTRADICTIONS: [(Change, &str); 23] = [
     (
         |m| m.rules.sizes = vec![size(9_999, 8)],
         "sizes[0].after_ms: ",
@@ -218,6 +242,20 @@ const CONTRADICTIONS: [(Change, &str); 20] = [
             });
         },
         "roles.per_team: 4 seats together, and a full team has 16",
+    ),
+    (
+        |m| {
+            (m.teams, m.players_target) = (2, 1_002);
+        },
+        "players_target: is 1002, a match has at most 1000 seats",
+    ),
+    (
+        |m| many_roles(m, 33, 33),
+        "roles.per_team: 33 roles, at most 32",
+    ),
+    (
+        |m| many_roles(m, 3, 129),
+        "roles.per_team: 129 seats together, at most 128",
     ),
     (
         |m| m.rules.acceptance = Some(AcceptanceRule { timeout_ms: 999 }),

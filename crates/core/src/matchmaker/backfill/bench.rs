@@ -2,12 +2,13 @@
 
 use super::LiveMatch;
 use crate::id::PlayerId;
+use crate::limits::ROLES_MAX;
 use crate::matchmaker::compiled::{Compiled, Shape};
 use crate::matchmaker::index::{self, Index};
 use crate::matchmaker::roles::RoleSeats;
 use crate::matchmaker::slots::{self, Cold, Hot};
 use crate::matchmaker::teams;
-use crate::matchmaker::wishes::{self, ROLES_MAX, Roles, Wishes};
+use crate::matchmaker::wishes::{self, Roles, Wishes};
 use crate::rules::RoleRule;
 use crate::ticket::{Requirements, Ticket};
 use crate::time::Timestamp;
@@ -52,7 +53,8 @@ impl Bench {
         let rules = &index.rules;
         let mut players = vec![0_u32; rules.shapes.len()];
         let mut sitters = Vec::with_capacity(offer.seated.len());
-        for seated in &offer.seated {
+        let is_there = |seated: &&super::Seated| !seated.ticket.players.is_empty();
+        for seated in offer.seated.iter().filter(is_there) {
             let sitter = Sitter::new(rules, offer, seated);
             *players.get_mut(sitter.team)? += sitter.hot.size();
             sitters.push(sitter);

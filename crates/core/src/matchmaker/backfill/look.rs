@@ -65,7 +65,9 @@ impl<'a> Around<'a> {
                 tie: 0,
             };
             let mut place = shelf.find(&item, &index.slots);
+            // Who has the skill of the middle is above it.
             let below = std::iter::from_fn(|| shelf.below(&mut place));
+            let below = below.skip_while(|item| item.skill >= middle);
             around.side(from, below.take_while(|item| i64::from(item.skill) >= low));
             let above = shelf.range(middle, i32::MAX);
             around.side(from, above.take_while(|item| i64::from(item.skill) <= high));

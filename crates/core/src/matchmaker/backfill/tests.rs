@@ -368,3 +368,55 @@ fn who_stands_next_to_a_newcomer_of_a_fill_is_looked_at_in_the_same_plan() {
     assert_eq!(fills(&plan), [(7, vec![(2, 1)])]);
     assert_eq!((plan.matches.len(), &plan), (1, &anew));
 }
+
+/// Its id and its age are as small as can be, and it stands where the walk to both sides begins.
+#[test]
+fn i1_a_ticket_takes_one_seat_wherever_it_stands() {
+    let game = live(7, &["0 1500 3 1 eu:20 -"], &[1, 1], 0);
+    let mut pool = with(mode(2, 4, 4), Backfill::High, &[game], &[]);
+    let mut first = Ticket::clone(&ticket(1, "1500 0 1 eu:20 -"));
+    first.created_at = Timestamp(0);
+    pool.insert(Arc::new(first));
+    assert_eq!(fills(&plan(&mut pool, NOW)), [(7, vec![(1, 1)])]);
+}
+
+/// Who comes and goes has everybody around looked at again and again, each time with a moment.
+#[test]
+fn i7_moments_that_count_no_more_are_forgotten() {
+    let mut mode = mode(2, 4, 4);
+    mode.rules.aim = Some(mode.skill);
+    let game = live(7, &PAIR, &[1, 1], 0);
+    let far = [
+        "1750 0 1 eu:20 -",
+        "1700 0 1 eu:20 -",
+        "1650 0 1 eu:20 -",
+        "1640 0 1 eu:20 -",
+    ];
+    let mut pool = with(mode, Backfill::Low, &[game], &far);
+    for id in 9..9_000 {
+        pool.insert(ticket(id, "1760 0 1 eu:20 -"));
+        let found = plan(&mut pool, NOW);
+        assert!(found.fills.is_empty() && found.matches.is_empty());
+        pool.remove(TicketId::from_u128(id));
+    }
+    let (tickets, matches) = (pool.index.moments(), pool.live.alarms.len());
+    assert!(tickets < 1_100, "{tickets}");
+    assert!(matches < 1_100, "{matches}");
+}
+
+#[test]
+fn i6_a_party_that_has_left_counts_no_more() {
+    let mut game = live(7, &PAIR, &[1, 1], 0);
+    let mut left = Ticket::clone(&game.seated[1].ticket);
+    left.players.clear();
+    game.seated[1].ticket = Arc::new(left);
+    let mut pool = with(
+        mode(2, 4, 4),
+        Backfill::High,
+        &[game],
+        &["1590 1 1 eu:20 -"],
+    );
+    let found = plan(&mut pool, NOW);
+    assert_eq!(fills(&found), [(7, vec![(1, 1)])]);
+    assert!((found.fills[0].quality.skill_spread - 90.0).abs() < 0.01);
+}
