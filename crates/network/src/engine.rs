@@ -4,9 +4,9 @@
 //! outlives this one has been told to put it back (`watch`). Whoever finds an unfinished change, finishes it: backwards
 //! until it is confirmed, forwards from then on.
 
-mod actuate;
+pub(crate) mod actuate;
 mod apply;
-mod journal;
+pub(crate) mod journal;
 mod persist;
 mod plan;
 mod revert;

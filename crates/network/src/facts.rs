@@ -1,6 +1,6 @@
 //! What this host is, as far as decisions need it. Read once, then handed to pure functions.
 
-mod gather;
+pub(crate) mod gather;
 
 use std::net::IpAddr;
 

@@ -27,7 +27,7 @@ fn malformed(what: &str, index: usize) -> Error {
 }
 
 /// JSON of a tool, bounded by serde's own depth of 128.
-fn json(what: &str, text: &str) -> Result<serde_json::Value> {
+pub(crate) fn json(what: &str, text: &str) -> Result<serde_json::Value> {
     // A tool that has nothing to say prints nothing.
     if text.trim().is_empty() {
         return Ok(serde_json::Value::Array(Vec::new()));
@@ -36,6 +36,12 @@ fn json(what: &str, text: &str) -> Result<serde_json::Value> {
         what: what.to_owned(),
         said: error.to_string(),
     })
+}
+
+/// The words of a file that has nothing else, such as the names of governors.
+#[must_use]
+pub fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
 }
 
 /// A number for people and gauges.

@@ -3,7 +3,7 @@
 //! Pure: [`Devices`] says what the host has, and the answer is what it shall have. UDP comes first; what concerns TCP
 //! alone says so.
 
-mod devices;
+pub(crate) mod devices;
 #[cfg(test)]
 mod tests;
 
@@ -168,7 +168,7 @@ fn sysctls(profile: &Optimize, devices: &Devices, done: &mut Optimized) -> Resul
 }
 
 /// What is written for the value `want` of a profile, where `now` is there.
-fn value(want: &str, now: Option<&str>) -> Option<String> {
+pub(crate) fn value(want: &str, now: Option<&str>) -> Option<String> {
     if want.trim().is_empty() || want.chars().any(char::is_control) {
         return None;
     }

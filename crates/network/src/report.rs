@@ -2,7 +2,7 @@
 
 mod acl;
 mod findings;
-mod gather;
+pub(crate) mod gather;
 mod markdown;
 mod redact;
 #[cfg(test)]

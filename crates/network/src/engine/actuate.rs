@@ -102,13 +102,13 @@ fn mtu_path(interface: &str) -> String {
 }
 
 /// The text with runs of white space made one blank: the kernel separates with tabs, people with blanks.
-pub(super) fn one_line(text: impl AsRef<str>) -> String {
+pub(crate) fn one_line(text: impl AsRef<str>) -> String {
     let words: Vec<&str> = text.as_ref().split_whitespace().collect();
     words.join(" ")
 }
 
 /// A mask of CPUs without leading zeros and separators, which differ with the number of CPUs.
-fn canonical(path: &str, text: String) -> String {
+pub(crate) fn canonical(path: &str, text: String) -> String {
     if !path.ends_with("_cpus") {
         return text;
     }
@@ -167,16 +167,8 @@ fn learned(host: &Host, program: &str) -> String {
 
 fn qdisc_listing(host: &Host, interface: &str) -> Result<Option<String>> {
     let of = |what: &str| -> Result<String> {
-        let text = host.must_run("tc", &[what, "show", "dev", interface], "")?;
-        let mut lines: Vec<&str> = text
-            .lines()
-            .map(str::trim_end)
-            .filter(|line| !line.is_empty())
-            .collect();
-        // The kernel lists them in the order of a hash.
-        lines.sort_unstable();
-        let lines: Vec<String> = lines.into_iter().map(without_counts).collect();
-        Ok(lines.join("\n"))
+        host.must_run("tc", &[what, "show", "dev", interface], "")
+            .map(|text| in_order(&text))
     };
     let qdiscs = of("qdisc")?;
     if is_default_qdisc(&qdiscs) {
@@ -187,6 +179,18 @@ fn qdisc_listing(host: &Host, interface: &str) -> Result<Option<String>> {
         of("class")?,
         of("filter")?
     )))
+}
+
+/// What `tc` lists, so that two listings of one state are equal.
+pub(crate) fn in_order(listing: &str) -> String {
+    let lines = listing.lines().map(str::trim_end);
+    let mut lines: Vec<String> = lines
+        .filter(|line| !line.is_empty())
+        .map(without_counts)
+        .collect();
+    // The kernel lists them in the order of a hash.
+    lines.sort_unstable();
+    lines.join("\n")
 }
 
 /// A line of `tc` without what changes by itself.
@@ -216,7 +220,7 @@ pub(super) fn is_managed(subject: &Subject, error: &Error) -> bool {
 }
 
 /// Whether the root qdisc is one that the kernel made: those have the handle 0.
-fn is_default_qdisc(listing: &str) -> bool {
+pub(crate) fn is_default_qdisc(listing: &str) -> bool {
     listing
         .lines()
         .filter(|line| line.starts_with("qdisc ") && line.split(' ').any(|word| word == "root"))

@@ -16,6 +16,14 @@ use crate::{Error, Result};
 /// Only root may read what a host looked like.
 const FILE_MODE: u32 = 0o600;
 
+/// Reads a file of the journal.
+pub(crate) fn parse<T: DeserializeOwned>(path: &Path, text: &[u8]) -> Result<T> {
+    serde_json::from_slice(text).map_err(|error| Error::Parse {
+        what: path.display().to_string(),
+        said: error.to_string(),
+    })
+}
+
 /// The directory that holds the journal of one host or namespace.
 #[derive(Clone, Debug)]
 pub(super) struct StateDir(PathBuf);
@@ -55,8 +63,8 @@ pub(super) enum Phase {
 }
 
 /// A change on its way.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Transaction {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Transaction {
     /// Tells it from others.
     pub(super) id: String,
     /// How far it is.
@@ -74,8 +82,8 @@ pub(super) struct Transaction {
 }
 
 /// What was confirmed: the host before us, and what we made of it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Baseline {
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Baseline {
     /// The network namespace it belongs to, by number.
     pub(super) netns: String,
     /// The verbs that are in force.
@@ -93,8 +101,8 @@ impl Baseline {
 }
 
 /// How the last change ended that was not confirmed, for whoever asks later.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Outcome {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Outcome {
     /// Which one.
     pub(super) id: String,
     /// Why it was put back.
@@ -237,12 +245,7 @@ impl StateDir {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(journal_error("reading", &path, source)),
         };
-        serde_json::from_slice(&text)
-            .map(Some)
-            .map_err(|error| Error::Parse {
-                what: path.display().to_string(),
-                said: error.to_string(),
-            })
+        parse(&path, &text).map(Some)
     }
 
     fn save<T: Serialize>(&self, name: &str, value: &T) -> Result<()> {

@@ -93,7 +93,7 @@ impl Engine<'_> {
         let mut done = PutBack::default();
         let mut failed = Vec::new();
         let (end, is_torn) = match transaction.phase {
-            Phase::Applying(at) | Phase::Reverting(at) => (at + 1, true),
+            Phase::Applying(at) | Phase::Reverting(at) => (at.saturating_add(1), true),
             Phase::Waiting | Phase::Confirmed => (transaction.entries.len(), false),
         };
         for index in (0..end.min(transaction.entries.len())).rev() {

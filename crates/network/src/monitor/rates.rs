@@ -152,7 +152,7 @@ fn delta(kind: Kind, was: u64, now: u64) -> (u64, bool) {
     if let Some(counted) = now.checked_sub(was) {
         return (counted, false);
     }
-    let round = (now + (1 << 32)).saturating_sub(was);
+    let round = now.saturating_add(1 << 32).saturating_sub(was);
     if kind == Kind::Counter32 && round < HALF {
         return (round, false);
     }

@@ -223,7 +223,8 @@ impl Sampler {
         if let Some(text) = self.host.read("/proc/net/stat/nf_conntrack")? {
             let stat = conntrack::Stat::parse("/proc/net/stat/nf_conntrack", &text)?;
             let columns = ["drop", "early_drop", "insert_failed"];
-            let drops = columns.iter().map(|column| stat.total(column)).sum();
+            let drops = columns.iter().map(|column| stat.total(column));
+            let drops = drops.fold(0, u64::saturating_add);
             sample.counters.set(c::CONNTRACK_DROPS, "", drops);
         }
         Ok(())

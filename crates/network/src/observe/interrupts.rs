@@ -27,7 +27,7 @@ impl Interrupt {
 /// Every line of `/proc/interrupts`.
 ///
 /// # Errors
-/// No header of processors, or a line without a colon.
+/// No header of processors, a line without a colon, or a count beyond 64 bits.
 pub fn parse(text: &str) -> Result<Vec<Interrupt>> {
     let mut lines = text.lines().enumerate();
     let (_, header) = lines.next().ok_or_else(|| malformed(WHAT, 0))?;
@@ -45,8 +45,11 @@ pub fn parse(text: &str) -> Result<Vec<Interrupt>> {
         let mut rest = rest.trim_start();
         while counts.len() < cpus {
             let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
-            let Ok(count) = word.parse() else { break };
-            counts.push(count);
+            if word.is_empty() || !word.bytes().all(|digit| digit.is_ascii_digit()) {
+                break;
+            }
+            // Cut short, the rest would count for other processors.
+            counts.push(word.parse().map_err(|_| malformed(WHAT, index))?);
             rest = after.trim_start();
         }
         interrupts.push(Interrupt {
@@ -58,9 +61,9 @@ pub fn parse(text: &str) -> Result<Vec<Interrupt>> {
     Ok(interrupts)
 }
 
-/// Numbers of a device's interrupts, from the names of the files in its `msi_irqs`; other names are left out.
+/// The numbers among the names of files in `/proc/irq` or a device's `msi_irqs`, sorted; other names are left out.
 #[must_use]
-pub fn of_device<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<u32> {
+pub fn numbers<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<u32> {
     let mut numbers: Vec<u32> = names
         .into_iter()
         .filter_map(|name| name.parse().ok())

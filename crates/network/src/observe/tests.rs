@@ -152,7 +152,7 @@ fn interrupts_keep_the_names_that_their_devices_gave_them() {
     assert_eq!((read[1].number(), read[1].id.as_str()), (None, "NMI"));
     assert_eq!(read[2].counts, [7]);
     assert!(interrupts::parse("no header\n").is_err());
-    assert_eq!(interrupts::of_device(["39", "38", "x"]), [38, 39]);
+    assert_eq!(interrupts::numbers(["39", "38", "x"]), [38, 39]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::Result;
 use crate::facts::{Facts, parse_list};
 use crate::host::Host;
+use crate::observe::{self, interrupts};
 use crate::profile::optimize::Optimize;
 
 /// What the host has.
@@ -51,7 +52,7 @@ impl Devices {
     pub fn gather(host: &Host, facts: &Facts, profile: &Optimize) -> Result<Self> {
         let words = |path: &str| -> Result<Vec<String>> {
             let text = host.read(path)?.unwrap_or_default();
-            Ok(text.split_whitespace().map(str::to_owned).collect())
+            Ok(observe::words(&text))
         };
         let mut sysctls = BTreeMap::new();
         let besides = [
@@ -85,11 +86,7 @@ impl Devices {
             governors,
             has_sleep_states: idle.first().is_some_and(|driver| driver != "none"),
             nics: nics(host, facts, profile),
-            irqs: host
-                .list("/proc/irq")
-                .iter()
-                .filter_map(|name| name.parse().ok())
-                .collect(),
+            irqs: interrupts::numbers(host.list("/proc/irq").iter().map(String::as_str)),
             has_irqbalance: host.at("/usr/sbin/irqbalance").exists(),
         })
     }
@@ -127,18 +124,17 @@ fn nics(host: &Host, facts: &Facts, profile: &Optimize) -> Vec<Nic> {
 fn irqs(host: &Host, name: &str) -> Vec<u32> {
     let of = |dir: &str| -> Vec<u32> {
         let names = host.list(&format!("/sys/class/net/{name}/device/{dir}"));
-        names.iter().filter_map(|irq| irq.parse().ok()).collect()
+        interrupts::numbers(names.iter().map(String::as_str))
     };
-    let mut found = of("msi_irqs");
-    if found.is_empty() {
-        found = of("../msi_irqs");
+    let found = of("msi_irqs");
+    match found.is_empty() {
+        true => of("../msi_irqs"),
+        false => found,
     }
-    found.sort_unstable();
-    found
 }
 
 /// The sum of the second column of `/proc/net/softnet_stat`, in hexadecimal digits.
-pub(super) fn backlog_drops(text: &str) -> u64 {
+pub(crate) fn backlog_drops(text: &str) -> u64 {
     text.lines()
         .filter_map(|line| u64::from_str_radix(line.split_whitespace().nth(1)?, 16).ok())
         .fold(0, u64::saturating_add)

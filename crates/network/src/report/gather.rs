@@ -8,7 +8,8 @@ use crate::facts::Facts;
 use crate::host::Host;
 use crate::monitor::rates::{Rates, Sample, rates};
 use crate::monitor::sample::{Sampler, Watch};
-use crate::observe::{interrupts, nftables};
+use crate::observe::interrupts::Interrupt;
+use crate::observe::{self, interrupts, nftables};
 use crate::{Error, Result, Skip};
 
 /// Processes that are looked at by name, at most: `pid_max` of a large host has seven digits, but who runs more than this
@@ -34,7 +35,7 @@ pub struct Observed {
     pub steered: Vec<String>,
     /// Of hardware interfaces with several interrupts or processors: the processor that took most interrupts, and its
     /// share in 0..=1.
-    pub busiest: BTreeMap<String, (usize, f64)>,
+    pub busiest: BTreeMap<String, (u32, f64)>,
     /// What could not be read.
     pub gaps: Vec<Skip>,
 }
@@ -53,9 +54,7 @@ pub fn observe(host: &Arc<Host>, facts: &Facts, watch: Watch, time: Duration) ->
         match host.read(path) {
             Ok(text) => {
                 let names = text.unwrap_or_default();
-                observed
-                    .legacy_tables
-                    .extend(names.split_whitespace().map(str::to_owned));
+                observed.legacy_tables.extend(observe::words(&names));
             }
             Err(error) => observed
                 .gaps
@@ -113,7 +112,7 @@ fn steered(host: &Host, facts: &Facts) -> Vec<String> {
                     &format!("/sys/class/net/{name}/queues/{queue}/rps_cpus"),
                 )
             });
-        masks.any(|mask| mask.chars().any(|digit| !matches!(digit, '0' | ',')))
+        masks.any(|mask| names_a_cpu(&mask))
     };
     hardware(facts)
         .filter(is_steered)
@@ -121,8 +120,16 @@ fn steered(host: &Host, facts: &Facts) -> Vec<String> {
         .collect()
 }
 
+/// Whether a mask such as `00000000,0000000f` has a bit.
+pub(crate) fn names_a_cpu(mask: &str) -> bool {
+    let digits = mask.split(',').map(|word| u32::from_str_radix(word, 16));
+    digits
+        .into_iter()
+        .any(|word| word.is_ok_and(|word| word > 0))
+}
+
 /// Which processor took most of the interrupts of each hardware interface.
-fn busiest(host: &Host, facts: &Facts) -> BTreeMap<String, (usize, f64)> {
+fn busiest(host: &Host, facts: &Facts) -> BTreeMap<String, (u32, f64)> {
     let text = host
         .read("/proc/interrupts")
         .unwrap_or_default()
@@ -137,24 +144,32 @@ fn busiest(host: &Host, facts: &Facts) -> BTreeMap<String, (usize, f64)> {
             .iter()
             .map(|directory| host.list(&format!("/sys/class/net/{name}/{directory}")))
             .find(|names| !names.is_empty())?;
-        let numbers = interrupts::of_device(names.iter().map(String::as_str));
-        let mut counts = vec![0_u64; facts.cpus.len()];
-        for line in lines
-            .iter()
-            .filter(|line| line.number().is_some_and(|n| numbers.contains(&n)))
-        {
-            for (total, count) in counts.iter_mut().zip(&line.counts) {
-                *total = total.saturating_add(*count);
-            }
-        }
-        let (cpu, most) = counts.iter().enumerate().max_by_key(|(_, count)| **count)?;
-        let total = counts.iter().sum();
-        // A few interrupts say nothing about where the others will go.
-        (total >= 10_000).then(|| (cpu, crate::observe::ratio(*most, total)))
+        let numbers = interrupts::numbers(names.iter().map(String::as_str));
+        busiest_of(&lines, &numbers, &facts.cpus)
     };
     hardware(facts)
         .filter_map(|name| Some((name.to_owned(), share(name)?)))
         .collect()
+}
+
+/// Which of `cpus`, those that are online, took most of the interrupts with these `numbers`, and its share; nothing where
+/// few came, which say nothing about where the others will go.
+pub(crate) fn busiest_of(lines: &[Interrupt], numbers: &[u32], cpus: &[u32]) -> Option<(u32, f64)> {
+    const FEW: u64 = 10_000;
+    // The columns are the processors that are online, in their order.
+    let mut counts: Vec<(u64, u32)> = cpus.iter().map(|cpu| (0, *cpu)).collect();
+    for line in lines
+        .iter()
+        .filter(|line| line.number().is_some_and(|n| numbers.contains(&n)))
+    {
+        for ((total, _), count) in counts.iter_mut().zip(&line.counts) {
+            *total = total.saturating_add(*count);
+        }
+    }
+    let all = counts.iter().map(|(count, _)| *count);
+    let total = all.fold(0, u64::saturating_add);
+    let (most, cpu) = counts.into_iter().max()?;
+    (total >= FEW).then(|| (cpu, observe::ratio(most, total)))
 }
 
 fn runs(host: &Host, program: &str) -> bool {

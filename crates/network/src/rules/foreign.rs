@@ -76,16 +76,22 @@ fn read_rule(steps: &[Value], found: &mut Redirects) {
     let mut elsewhere = false;
     for step in steps.iter().filter_map(|step| step.get("match")) {
         let (left, right) = (&step["left"], &step["right"]);
+        let is_equal = step["op"] == "==";
         let field = text(&left["payload"]["field"]);
         match (field, text(&left["meta"]["key"])) {
             ("dport", _) => {
                 let of = Some(text(&left["payload"]["protocol"]))
                     .filter(|name| matches!(*name, "tcp" | "udp"));
-                ports = numbers(right).map(|numbers| (of, numbers));
+                let mut numbers = compared(text(&step["op"]), right);
+                // Each has to hold.
+                if let (Some(numbers), Some((_, before))) = (&mut numbers, &ports) {
+                    numbers.retain(|port| before.binary_search(port).is_ok());
+                }
+                ports = numbers.map(|numbers| (of, numbers)).or(ports);
             }
             // Services of a cluster have addresses of their own, which are not the host's.
-            ("daddr", _) if step["op"] == "==" && right.is_string() => elsewhere = true,
-            (_, "l4proto") => protocol = right.as_str(),
+            ("daddr", _) if is_equal && right.is_string() => elsewhere = true,
+            (_, "l4proto") if is_equal => protocol = right.as_str(),
             _ => {}
         }
     }
@@ -105,6 +111,23 @@ fn read_rule(steps: &[Value], found: &mut Redirects) {
     }
 }
 
+/// The ports that compare so with `right`, sorted; nothing where that cannot be told, or is all but some.
+fn compared(op: &str, right: &Value) -> Option<Vec<u16>> {
+    let mut numbers = numbers(right)?;
+    let (first, last) = (*numbers.first()?, *numbers.last()?);
+    match op {
+        "==" => {
+            numbers.sort_unstable();
+            Some(numbers)
+        }
+        "<=" => range(0, last),
+        "<" => range(0, last.checked_sub(1)?),
+        ">=" => range(first, u16::MAX),
+        ">" => range(first.checked_add(1)?, u16::MAX),
+        _ => None,
+    }
+}
+
 /// A port, a range or a set of both.
 fn numbers(value: &Value) -> Option<Vec<u16>> {
     let port = |value: &Value| value.as_u64().and_then(|port| u16::try_from(port).ok());
@@ -112,7 +135,7 @@ fn numbers(value: &Value) -> Option<Vec<u16>> {
         return Some(vec![port]);
     }
     if let Some([first, last]) = value["range"].as_array().map(Vec::as_slice) {
-        return Some((port(first)?..=port(last)?).collect());
+        return range(port(first)?, port(last)?);
     }
     let mut all = Vec::new();
     for one in value["set"].as_array()? {
@@ -124,18 +147,22 @@ fn numbers(value: &Value) -> Option<Vec<u16>> {
     Some(all)
 }
 
+/// The ports of a range; nothing when it ends before it begins, which is none.
+fn range(first: u16, last: u16) -> Option<Vec<u16>> {
+    (first <= last).then(|| (first..=last).collect())
+}
+
 /// Reads `iptables-save -t nat` (or `ip6tables-save`).
 #[must_use]
 pub fn iptables(save: &str) -> Redirects {
     let mut found = Redirects::default();
     for line in save.lines().filter(|line| line.starts_with("-A ")) {
-        let words: Vec<&str> = line.split_whitespace().collect();
+        let words = words(line);
         let after = |name: &str| {
-            words
-                .iter()
-                .position(|word| *word == name)
-                .and_then(|at| words.get(at + 1))
-                .copied()
+            let at = words.iter().position(|word| *word == name)?;
+            // What a rule excludes says nothing about what it hands on.
+            let is_excluded = at.checked_sub(1).is_some_and(|before| words[before] == "!");
+            words.get(at + 1).copied().filter(|_| !is_excluded)
         };
         if !after("-j").is_some_and(|target| matches!(target, "DNAT" | "REDIRECT")) {
             continue;
@@ -145,7 +172,10 @@ pub fn iptables(save: &str) -> Redirects {
             let mut all = Vec::new();
             for part in written.split(',') {
                 let (first, last) = part.split_once(':').unwrap_or((part, part));
-                all.extend(first.parse::<u16>().ok()?..=last.parse::<u16>().ok()?);
+                all.extend(range(first.parse().ok()?, last.parse().ok()?)?);
+                if all.len() > PORTS_MAX {
+                    return None;
+                }
             }
             Some(all)
         });
@@ -162,6 +192,34 @@ pub fn iptables(save: &str) -> Redirects {
             None if after("-A").is_some_and(|chain| chain.starts_with("KUBE-SEP-")) => {}
             None => found.unclear = true,
         }
+    }
+    found
+}
+
+/// The words of a line of `iptables-save` without comments: people write those, and anything may stand in them.
+fn words(line: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = line.trim_start();
+    while !rest.is_empty() {
+        let end = match rest.strip_prefix('"') {
+            Some(quoted) => {
+                let mut escaped = false;
+                let closes = |c: char| {
+                    let closes = c == '"' && !escaped;
+                    escaped = c == '\\' && !escaped;
+                    closes
+                };
+                quoted.find(closes).map_or(rest.len(), |at| at + 2)
+            }
+            None => rest.find(char::is_whitespace).unwrap_or(rest.len()),
+        };
+        let (word, after) = rest.split_at(end);
+        if found.last() == Some(&"--comment") {
+            found.pop();
+        } else {
+            found.push(word);
+        }
+        rest = after.trim_start();
     }
     found
 }

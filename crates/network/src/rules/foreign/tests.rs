@@ -63,6 +63,56 @@ fn the_ports_of_iptables_are_found() {
     assert!(iptables("-A PREROUTING -i eth0 -j DNAT --to-destination 10.0.0.2\n").unclear);
 }
 
+#[test]
+fn what_a_rule_excludes_is_not_what_it_hands_on() {
+    // As iptables 1.8.9 and nft 1.0.6 print them.
+    for line in [
+        "-A PREROUTING -p tcp -m tcp ! --dport 22 -j DNAT --to-destination 10.0.0.2",
+        "-A PREROUTING ! -d 10.0.0.1/32 ! -p udp -j DNAT --to-destination 10.0.0.2",
+        "-A PREROUTING -p tcp -m multiport ! --dports 22,80:90 -j REDIRECT",
+        "-A PREROUTING -p tcp -m tcp --dport 90:80 -j REDIRECT",
+    ] {
+        let found = iptables(line);
+        assert!(found.unclear && found.ports.is_empty(), "{line}: {found:?}");
+    }
+    let rule = |op: &str, right: &str| {
+        let json = format!(
+            r#"{{"nftables": [{{"rule": {{"expr": [{{"match": {{"op": "{op}", "left": {{"payload": {{"protocol": "tcp",
+            "field": "dport"}}}}, "right": {right}}}}}, {{"dnat": {{}}}}]}}}}]}}"#
+        );
+        let found = nft(&json, "").unwrap();
+        let ends = found.ports.first().zip(found.ports.last());
+        (ends.map(|(first, last)| (first.1, last.1)), found.unclear)
+    };
+    assert_eq!(rule("!=", "22"), (None, true));
+    assert_eq!(rule("==", r#"{"range": [9, 7]}"#), (None, true));
+    assert_eq!(rule("==", r#"{"range": [7, 9]}"#), (Some((7, 9)), false));
+    assert_eq!(rule("<=", "1024"), (Some((0, 1_024)), false));
+    assert_eq!(rule("<", "1024"), (Some((0, 1_023)), false));
+    assert_eq!(rule(">=", "1024"), (Some((1_024, 65_535)), false));
+    assert_eq!(rule(">", "1024"), (Some((1_025, 65_535)), false));
+    assert_eq!(rule(">", "65535"), (None, true));
+}
+
+#[test]
+fn a_comment_is_no_rule() {
+    let found = iptables(
+        "-A PREROUTING -p tcp -m tcp --dport 80 -m comment --comment \"say \\\" -j ACCEPT \" -j DNAT --to-destination 10.0.0.2\n\
+         -A INPUT -p tcp -m comment --comment \"was -p udp --dport 9 -j DNAT once\" -j ACCEPT\n\
+         -A INPUT -p tcp -m comment --comment -j -j ACCEPT\n\
+         -A INPUT -p tcp -m comment --comment \"no end -j DNAT",
+    );
+    assert_eq!(ports(&found), [("tcp", 80)]);
+    assert!(!found.unclear);
+}
+
+#[test]
+fn no_line_costs_more_than_the_ports_that_there_are() {
+    let line = format!("-A X --dports {} -j DNAT\n", ["0:65535"; 10_000].join(","));
+    let found = iptables(&line);
+    assert!(found.unclear && found.ports.is_empty());
+}
+
 proptest! {
     #[test]
     fn no_text_breaks_the_readers(text in ".{0,200}", json in "[\\[\\]{}\":,a-z0-9 ]{0,80}") {
