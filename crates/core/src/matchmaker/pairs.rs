@@ -110,3 +110,59 @@ fn nearest<'a>(
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::matchmaker::index::item;
+    use crate::matchmaker::near::{self, Around};
+    use crate::matchmaker::tests::{NOW, mode, pool, ticket};
+    use crate::mode::SkillWindow;
+
+    /// What is found: players' ends in any order, or when to look again.
+    type Seen = Result<(i64, u64, u64, Vec<u32>), u64>;
+
+    fn seen(found: Result<Found, u64>) -> Seen {
+        found.map(|found| {
+            let mut ends = found.ends.to_vec();
+            ends.sort_unstable();
+            (found.spread, found.oldest, found.eager, ends)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_pair_is_the_best_window_of_two(
+            crowd in prop::collection::vec((1_300_u32..1_700, 0_u32..40), 2..40),
+            aimed in any::<bool>(),
+        ) {
+            let mut mode = mode(2, 2, 2);
+            mode.rules.aim = aimed.then_some(SkillWindow { initial: 5.0, growth_per_second: 3.0, max: 90.0 });
+            let mut pool = pool(mode, &[]);
+            for (id, (skill, waited_s)) in (1..).zip(&crowd) {
+                pool.insert(ticket(id, &format!("{skill} {waited_s} 1 eu:20 -")));
+            }
+            let index = &mut pool.index;
+            index.settle(NOW);
+            index.slots.take_nobody();
+            let mut around = Around::default();
+            for slot in (0..).take(crowd.len()) {
+                let (slots, rules) = (&index.slots, &index.rules);
+                let hot = slots.hot(slot);
+                let (shelf, item) = (&index.shelves[index.shelf_index(hot.partition, 0)], item(hot, slot));
+                let limits = Limits {
+                    reach: rules.allowance.widest(),
+                    side_max: 1,
+                    narrowest_only: !aimed,
+                };
+                let found = pair(slots, shelf, rules, &item, (limits, NOW.0));
+                around.collect(slots, shelf, &item, limits);
+                let window = near::window(&mut around, rules, hot, NOW.0)
+                    .map(|window| Found::window(window, around.ends(&window, slot)));
+                prop_assert_eq!(seen(found), seen(window));
+            }
+        }
+    }
+}
