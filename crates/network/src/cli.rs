@@ -77,6 +77,9 @@ pub struct Common {
     /// What this host cannot do is a failure, not a remark
     #[arg(long, global = true)]
     pub strict: bool,
+    /// In a container: below this directory are the node's `proc/sys`, `proc/irq` and `sys`, to be written
+    #[arg(long, global = true, value_name = "DIR", conflicts_with = "netns")]
+    pub kernel_files: Option<PathBuf>,
     /// Work on the files below this directory
     #[arg(long, global = true, value_name = "DIR", hide = true)]
     pub sysroot: Option<PathBuf>,

@@ -2,19 +2,18 @@
 //! network namespace, or below a directory in tests.
 
 pub(crate) mod durable;
+mod elsewhere;
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
-use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 use rustix::process::{Pid, Signal, kill_process_group};
-use rustix::thread::LinkNameSpaceType;
 
 use crate::{Error, Result};
 
@@ -33,6 +32,10 @@ pub struct Host {
     root: PathBuf,
     /// Where the sysfs of the entered namespace is.
     sys: Option<PathBuf>,
+    /// Where a container has the node's `proc/sys`, `proc/irq` and `sys`.
+    kernel: Option<PathBuf>,
+    /// We were told that this is a container.
+    container: bool,
     netns: Option<String>,
     /// How long a program may take.
     tool_max: Duration,
@@ -58,6 +61,8 @@ impl Host {
         Self {
             root: PathBuf::new(),
             sys: None,
+            kernel: None,
+            container: false,
             netns: None,
             tool_max: TOOL_MAX,
             _sysfs: None,
@@ -74,55 +79,6 @@ impl Host {
         }
     }
 
-    /// The machine as the network namespace `name` (of `ip netns`) sees it. The calling thread enters it for good.
-    ///
-    /// # Errors
-    /// [`Error::File`] when there is no such namespace, [`Error::Privilege`] when it may not be entered.
-    pub fn netns(name: &str) -> Result<Self> {
-        if name.is_empty() || name.contains('/') || name.starts_with('.') {
-            return Err(Error::Usage(format!(
-                "`{name}` is not the name of a network namespace"
-            )));
-        }
-        let path = PathBuf::from(format!("/run/netns/{name}"));
-        let file = fs::File::open(&path).map_err(|source| file_error("opening", &path, source))?;
-        let denied = |source: rustix::io::Errno| match source {
-            rustix::io::Errno::PERM | rustix::io::Errno::ACCESS => Error::Privilege {
-                what: format!("entering the network namespace {name}"),
-                needs: "CAP_SYS_ADMIN",
-                hint: "run it as root".into(),
-            },
-            other => file_error("entering", &path, other.into()),
-        };
-        rustix::thread::move_into_link_name_space(
-            std::os::fd::AsFd::as_fd(&file),
-            Some(LinkNameSpaceType::Network),
-        )
-        .map_err(denied)?;
-        // `/sys/class/net` belongs to the namespace in which it was mounted: this one has a mount of its own, which
-        // nobody else sees.
-        let sysfs = rustix::mount::fsopen("sysfs", FsOpenFlags::FSOPEN_CLOEXEC)
-            .and_then(|context| {
-                rustix::mount::fsconfig_create(&context)?;
-                rustix::mount::fsmount(
-                    &context,
-                    FsMountFlags::FSMOUNT_CLOEXEC,
-                    MountAttrFlags::empty(),
-                )
-            })
-            .map_err(denied)?;
-        Ok(Self {
-            root: PathBuf::new(),
-            sys: Some(PathBuf::from(format!(
-                "/proc/self/fd/{}",
-                sysfs.as_raw_fd()
-            ))),
-            netns: Some(name.into()),
-            tool_max: TOOL_MAX,
-            _sysfs: Some(sysfs),
-        })
-    }
-
     /// The network namespace that was entered by name.
     #[must_use]
     pub fn netns_name(&self) -> Option<&str> {
@@ -136,10 +92,10 @@ impl Host {
             || (self.is_real() && !Path::new("/proc/sys/net/core/netdev_max_backlog").exists())
     }
 
-    /// Whether we are in a container, as far as its files tell.
+    /// Whether we are in a container, as far as its files and variables tell.
     #[must_use]
     pub fn is_container(&self) -> bool {
-        self.at("/.dockerenv").exists() || self.at("/run/.containerenv").exists()
+        self.container || self.at("/.dockerenv").exists() || self.at("/run/.containerenv").exists()
     }
 
     /// Whether this is the real machine, and not a directory that stands for one.
@@ -155,6 +111,13 @@ impl Host {
             && let Some(rest) = path.strip_prefix("/sys/")
         {
             return sys.join(rest);
+        }
+        if let Some(kernel) = &self.kernel
+            && ["/proc/sys/", "/proc/irq/", "/sys/"]
+                .iter()
+                .any(|below| path.starts_with(below))
+        {
+            return kernel.join(path.trim_start_matches('/'));
         }
         // `/proc/net` is that of the main thread; ours may be in another namespace.
         if self.is_real()

@@ -239,18 +239,6 @@ mod tests {
     }
 
     #[test]
-    fn the_profile_of_the_documentation_is_one() {
-        let text = include_str!("../../../docs/network.md");
-        let example = text
-            .split("```yaml\n")
-            .nth(1)
-            .and_then(|rest| rest.split("```").next());
-        let read = Profile::parse("docs/network.md", example.unwrap()).unwrap();
-        assert_eq!(read.optimize.game_cpus.as_deref(), Some("2-7"));
-        assert_eq!(read.firewall.games, ["minecraft", "cs2"]);
-    }
-
-    #[test]
     fn a_list_is_no_section() {
         for (text, named) in [
             ("optimize:\n- governor: x\n", "optimize: keys"),

@@ -9,82 +9,12 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use stadion_testkit::page::{missing, steps};
+
 /// Far beyond any start on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// Stands before the output of each step.
 const MARK: &str = "@@@ step";
-
-/// A block of commands, and what the page says that they print.
-struct Step {
-    line: usize,
-    commands: String,
-    shown: Vec<String>,
-}
-
-/// The steps of `page`: blocks fenced as `sh step`, each with the `text` block that follows before the next step.
-fn steps(page: &str) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
-    let mut fence: Option<&str> = None;
-    for (number, line) in page.lines().enumerate() {
-        match (fence, line.strip_prefix("```")) {
-            (None, Some(kind)) => {
-                fence = Some(kind);
-                if kind == "sh step" {
-                    steps.push(Step {
-                        line: number + 1,
-                        commands: String::new(),
-                        shown: Vec::new(),
-                    });
-                }
-            }
-            (Some(_), Some(_)) => fence = None,
-            (Some("sh step"), None) => {
-                let step = steps.last_mut().unwrap();
-                step.commands.push_str(line);
-                step.commands.push('\n');
-            }
-            (Some("text"), None) => {
-                if let Some(step) = steps.last_mut() {
-                    step.shown.push(words(line));
-                }
-            }
-            _ => {}
-        }
-    }
-    steps
-}
-
-/// Columns are as wide as their longest entry, so only the words count.
-fn words(line: &str) -> String {
-    line.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Whether `line` is `shown`, where `…` stands for anything.
-fn like(shown: &str, line: &str) -> bool {
-    let mut parts = shown.split('…');
-    let Some(mut rest) = line.strip_prefix(parts.next().unwrap_or_default()) else {
-        return false;
-    };
-    let parts: Vec<_> = parts.collect();
-    let Some((last, inner)) = parts.split_last() else {
-        return rest.is_empty();
-    };
-    for part in inner {
-        match rest.split_once(part) {
-            Some((_, after)) => rest = after,
-            None => return false,
-        }
-    }
-    rest.ends_with(last)
-}
-
-/// The first line of `shown` that does not come in `printed`, in the order of the page.
-fn missing<'a>(shown: &'a [String], printed: &str) -> Option<&'a String> {
-    let mut printed = printed.lines().map(words);
-    shown
-        .iter()
-        .find(|wanted| !printed.any(|line| like(wanted, &line)))
-}
 
 /// A platform that ends with the test, and its game servers with it.
 struct Served(Child);
@@ -161,7 +91,7 @@ async fn the_walk_through_can_be_walked() {
         return;
     }
     let page = include_str!("../../../docs/walkthrough.md");
-    let steps = steps(page);
+    let steps = steps(page, "sh step");
     assert!(steps.len() > 10, "the page has its steps");
     let dir = tempfile::tempdir().unwrap();
     let (_served, url) = serve(dir.path()).await;
@@ -186,20 +116,4 @@ async fn the_walk_through_can_be_walked() {
         }
     }
     assert!(well && outputs.len() == steps.len(), "{printed}");
-}
-
-#[test]
-fn what_the_page_shows_is_compared() {
-    assert!(like("a … c", "a b b c") && like("…", "") && like("a…", "ab") && like("a", "a"));
-    assert!(
-        !like("a … c", "a b") && !like("a", "ab") && !like("…b", "bc") && !like("ab…ba", "aba")
-    );
-    let shown = ["a…".to_owned(), "b".to_owned()];
-    assert_eq!(missing(&shown, "x\na1\ny\nb\n"), None);
-    assert_eq!(missing(&shown, "b\na1\n"), Some(&shown[1]));
-    let page = "```sh\nno\n```\n```sh step\none\ntwo\n```\n```text\nan  output\n```\n";
-    let found = steps(page);
-    assert_eq!((found.len(), found[0].line), (1, 4));
-    assert_eq!(found[0].commands, "one\ntwo\n");
-    assert_eq!(found[0].shown, ["an output"]);
 }

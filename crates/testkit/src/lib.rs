@@ -8,5 +8,6 @@ pub mod build;
 pub mod clock;
 pub mod conformance;
 pub mod fleet;
+pub mod page;
 pub mod random;
 pub mod wait;

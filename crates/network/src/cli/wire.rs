@@ -64,10 +64,11 @@ fn dispatch(network: &Network, caller: &Caller, out: &mut dyn Write) -> Result<u
         // Out of the session of whoever started us: what ends that one shall not end this one.
         rustix::process::setsid().ok();
     }
-    let host = match (&common.sysroot, &common.netns) {
-        (Some(root), _) => Host::below(root),
-        (None, Some(name)) => Host::netns(name)?,
-        (None, None) => Host::node(),
+    let host = match (&common.sysroot, &common.netns, &common.kernel_files) {
+        (Some(root), ..) => Host::below(root),
+        (None, Some(name), _) => Host::netns(name)?,
+        (None, None, Some(dir)) => Host::container_with(dir)?,
+        (None, None, None) => Host::node().with_variables(&caller.env),
     };
     let die = |step: usize| {
         if common.die_at_step == Some(step) {
@@ -165,6 +166,10 @@ fn changing(
         let root = std::path::absolute(root).unwrap_or_else(|_| root.clone());
         prefix.extend(["--sysroot".into(), root.display().to_string()]);
     }
+    if let Some(dir) = &common.kernel_files {
+        let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.clone());
+        prefix.extend(["--kernel-files".into(), dir.display().to_string()]);
+    }
     let timer = TimerProgram {
         program: caller.program.clone(),
         args: prefix,
@@ -252,14 +257,32 @@ fn facts(host: &Host, caller: &Caller) -> Result<Facts> {
     facts.xdp_lacks = crate::xdp::probe(&facts);
     let listing = host.must_run("nft", &["-t", "-j", "list", "ruleset"], "")?;
     let mut redirects = rules::foreign::nft(&listing, rules::TABLE)?;
-    if let Ok(save) = host.run("iptables-save", &["-t", "nat"], "")
-        && save.success
-    {
-        redirects = redirects.and(rules::foreign::iptables(&save.stdout));
+    for family in ["ip", "ip6"] {
+        redirects = redirects.and(iptables(host, family));
     }
     facts.dnat_unclear = redirects.unclear;
     facts.dnat_ports = redirects.ports.into_iter().collect();
     Ok(facts)
+}
+
+/// What iptables of `family` hands on. Rules of the older iptables are in no table of nftables: where the kernel has some,
+/// and the tool that lists them is missing (as in a small container) or may not, any port may be one of them.
+fn iptables(host: &Host, family: &str) -> rules::foreign::Redirects {
+    let save = |kind: &str| {
+        let done = host.run(&format!("{family}tables{kind}-save"), &["-t", "nat"], "");
+        done.ok().filter(|done| done.success)
+    };
+    let names = host.read(&format!("/proc/net/{family}_tables_names"));
+    let is_older = names.is_ok_and(|names| names.unwrap_or_default().lines().any(|n| n == "nat"));
+    let older = is_older.then(|| save("-legacy"));
+    let mut found = rules::foreign::Redirects {
+        unclear: older.as_ref().is_some_and(Option::is_none),
+        ..Default::default()
+    };
+    for save in [older.flatten(), save("")].into_iter().flatten() {
+        found = found.and(rules::foreign::iptables(&save.stdout));
+    }
+    found
 }
 
 fn make_plan(

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use rustix::thread::{CapabilitySet, capabilities};
 use serde::Serialize;
 
 use super::journal::{Baseline, Entry, Phase};
@@ -10,6 +11,10 @@ use crate::facts::Facts;
 use crate::rules;
 use crate::subject::{Change, Scope, Subject, Wish};
 use crate::{Error, Result, Skip};
+
+/// Settings that only `CAP_SYS_ADMIN` may write, whatever the mode of their file says (kernel/sched/core.c:
+/// `sysctl_numa_balancing`).
+const SYS_ADMIN_ONLY: [&str; 1] = ["kernel/numa_balancing"];
 
 /// What would be done.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -123,11 +128,18 @@ impl Engine<'_> {
     }
 
     fn compare(&self, wish: Wish, baseline: Option<&Baseline>, facts: &Facts, plan: &mut Plan) {
+        let now = actuate::read(self.host, &wish.subject);
         if let Some(reason) = self.impossible(&wish, facts) {
-            plan.skips.push(Skip::new(wish.subject.to_string(), reason));
+            // What is as wished need not be changed.
+            match now {
+                Ok(now) if now.is_some() && self.is_fulfilled(&wish, now.as_deref(), baseline) => {
+                    plan.fulfilled += 1;
+                }
+                _ => plan.skips.push(Skip::new(wish.subject.to_string(), reason)),
+            }
             return;
         }
-        let now = match actuate::read(self.host, &wish.subject) {
+        let now = match now {
             Ok(now) => now,
             Err(error) => {
                 plan.skips
@@ -176,6 +188,12 @@ impl Engine<'_> {
             Subject::Kernel(path) => path.clone(),
             _ => return None,
         };
+        if facts.privileged
+            && matches!(&wish.subject, Subject::Sysctl(path) if SYS_ADMIN_ONLY.contains(&path.as_str()))
+            && !holds_sys_admin()
+        {
+            return Some("only CAP_SYS_ADMIN may write it".into());
+        }
         // What is not there is told apart later.
         (self.host.at(&path).exists() && !self.host.is_writable(&path))
             .then(|| "it can only be read here".to_owned())
@@ -244,6 +262,10 @@ impl Engine<'_> {
         }
         Ok(())
     }
+}
+
+fn holds_sys_admin() -> bool {
+    capabilities(None).is_ok_and(|held| held.effective.contains(CapabilitySet::SYS_ADMIN))
 }
 
 /// Whether a subject's state is the value that is written to it.

@@ -1,5 +1,7 @@
 //! Which queueing disciplines this kernel has.
 
+use rustix::thread::{CapabilitySet, capabilities};
+
 use crate::host::Host;
 
 /// Those that shaping can use.
@@ -12,9 +14,21 @@ const USEFUL: [&str; 4] = ["htb", "cake", "fq_codel", "sfq"];
 #[must_use]
 pub fn probe(host: &Host) -> Option<Vec<String>> {
     let flags = ["-n", "-rn"];
-    let space = flags.into_iter().find(|flag| has(host, flag, "pfifo"))?;
+    let Some(space) = flags.into_iter().find(|flag| has(host, flag, "pfifo")) else {
+        return untried(host);
+    };
     let found = USEFUL.into_iter().filter(|kind| has(host, space, kind));
     Some(found.map(str::to_owned).collect())
+}
+
+/// A container that may shape and may have no namespace cannot try. HTB is in the kernel of every distribution; where it
+/// is not, `tc` says so when the plan is carried out, and everything is put back.
+fn untried(host: &Host) -> Option<Vec<String>> {
+    let held = capabilities(None).ok()?.effective;
+    let may_shape = held.contains(CapabilitySet::NET_ADMIN)
+        && !held.contains(CapabilitySet::SYS_ADMIN)
+        && host.run("tc", &["-V"], "").is_ok_and(|done| done.success);
+    may_shape.then(|| vec!["htb".to_owned()])
 }
 
 /// `-n` is what root may do, `-rn` what others may where the kernel lets them have namespaces of users.
