@@ -197,6 +197,17 @@ impl StateDir {
         }
     }
 
+    /// Removes the locks whose names begin with `prefix` and that nobody holds: who is killed leaves them.
+    pub(super) fn remove_free_locks(&self, prefix: &str) -> Result<()> {
+        let entries = std::fs::read_dir(&self.0).into_iter().flatten().flatten();
+        for name in entries.filter_map(|entry| entry.file_name().into_string().ok()) {
+            if name.starts_with(prefix) && self.try_lock(&name)?.is_some() {
+                self.remove(&name)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes the lock file called `name`.
     pub(super) fn remove_lock(&self, name: &str) -> Result<()> {
         self.remove(name)

@@ -17,6 +17,9 @@ const FAILURES_MAX: u32 = 100;
 /// A process that does nothing else starts within this time on any machine that is not lost anyway.
 const ARMED_WITHIN: Duration = Duration::from_secs(10);
 
+/// What the names of timers' locks begin with.
+const TIMER_LOCK: &str = "timer-";
+
 /// What is started to wait.
 #[derive(Clone, Debug)]
 pub struct TimerProgram {
@@ -31,6 +34,8 @@ pub struct TimerProgram {
 impl Engine<'_> {
     /// Starts the timer for `transaction`, and returns when it watches.
     pub(super) fn arm(&self, transaction: &Transaction, timer: &TimerProgram) -> Result<()> {
+        // Timers end with their container, and leave what is theirs.
+        self.dir.remove_free_locks(TIMER_LOCK)?;
         let mut args = timer.args.clone();
         args.extend([
             "--state-dir".into(),
@@ -108,7 +113,7 @@ impl Engine<'_> {
 }
 
 fn lock_name(id: &str) -> String {
-    format!("timer-{id}.lock")
+    format!("{TIMER_LOCK}{id}.lock")
 }
 
 fn start_detached(timer: &TimerProgram, args: &[String]) -> Result<()> {
