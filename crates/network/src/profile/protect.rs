@@ -19,8 +19,16 @@ pub struct Protect {
     pub guests: Rate,
     /// How long a source that was let in has until a server talks with it, in seconds.
     pub guest_s: u32,
+    /// Datagrams of one guest while a flood is on. Less than `replies`: then only a server that talks by itself makes a
+    /// source known, not one that answers whatever a forged source sends.
+    pub guest: Rate,
     /// A source is known once a server sends it more than this: a handshake is less, play is more.
     pub replies: Rate,
+    /// Sources that become known while no flood is on. More are a sign of one.
+    pub introductions: Rate,
+    /// How long a flood counts as on after its last sign, in seconds: newcomers, guests or introductions beyond their
+    /// buckets.
+    pub flood_s: u32,
     /// How long a source stays known after the last such answer, in seconds.
     pub known_s: u32,
     /// Datagrams of all `trusted` sources together that pass without being measured. More than that is measured as if
@@ -28,7 +36,7 @@ pub struct Protect {
     pub trusted: Rate,
     /// Questions about servers (A2S, ports with role `query`), all sources together.
     pub queries: Rate,
-    /// Questions of one source. Not above `replies`: answers to questions must not make a source known.
+    /// Questions of one source.
     pub queries_per_source: Rate,
     /// New connections of one source to TCP ports of games.
     pub connects_per_source: Rate,
@@ -61,7 +69,10 @@ impl Default for Protect {
             newcomers: Rate::new(500, 500),
             guests: Rate::new(10_000, 2_000),
             guest_s: 30,
+            guest: Rate::new(4, 15),
             replies: Rate::new(5, 20),
+            introductions: Rate::new(50, 500),
+            flood_s: 10,
             known_s: 120,
             // A relay with 150 players of 128 ticks.
             trusted: Rate::new(20_000, 2_000),

@@ -61,7 +61,11 @@ pub(super) fn numbers(firewall: &Firewall, protect: &Protect) -> Result<()> {
             ),
         );
     }
-    for (key, seconds) in [("guest_s", protect.guest_s), ("known_s", protect.known_s)] {
+    for (key, seconds) in [
+        ("guest_s", protect.guest_s),
+        ("known_s", protect.known_s),
+        ("flood_s", protect.flood_s),
+    ] {
         if seconds == 0 || seconds > 86_400 {
             return wrong("ddos_protect", format!("{key}: not between 1 and 86400"));
         }
@@ -75,22 +79,25 @@ pub(super) fn numbers(firewall: &Firewall, protect: &Protect) -> Result<()> {
             format!("newcomers for guest_s seconds are {guests} sources, more than set_size holds"),
         );
     }
-    if protect.queries_per_source.per_second > protect.replies.per_second {
+    let (guest, replies) = (protect.guest, protect.replies);
+    if guest.per_second > replies.per_second || guest.burst >= replies.burst {
         return wrong(
             "ddos_protect",
-            "queries_per_source: above `replies`, answers to forged questions would make their sources known".into(),
+            "guest: not below `replies`; a server that answers each datagram would make forged sources known".into(),
         );
     }
     Ok(())
 }
 
-fn rates(protect: &Protect) -> [(&'static str, Rate); 9] {
+fn rates(protect: &Protect) -> [(&'static str, Rate); 11] {
     [
         ("flow", protect.flow),
         ("source", protect.source),
         ("newcomers", protect.newcomers),
         ("guests", protect.guests),
+        ("guest", protect.guest),
         ("replies", protect.replies),
+        ("introductions", protect.introductions),
         ("trusted", protect.trusted),
         ("queries", protect.queries),
         ("queries_per_source", protect.queries_per_source),

@@ -6,6 +6,10 @@
 //! bucket. Known or guest, he is measured per flow and per source. So a flood with forged sources, whose senders never see
 //! an answer, shares the buckets of newcomers and guests, and players never do. IPv4 and IPv6 have the same chains, each
 //! with sets of its own.
+//!
+//! A server that answers strangers talks with forged sources too. So while there is *alarm* (a common bucket is empty), a
+//! guest may send less than a server must say to make him known: whoever becomes known then is one whom the server has
+//! something to say to unasked. What a guest sends is counted before the alarm as well, so that nobody saves up for it.
 
 mod chains;
 
@@ -97,6 +101,12 @@ const PRIVATE: [&str; 5] = [
 
 /// How long an address without packets keeps its bucket, in seconds: every default bucket is full again by then.
 const BUCKET_S: u32 = 20;
+
+/// The set that has a family as long as there is alarm.
+const ALARM: &str = "alarm";
+
+/// Room in it: two families, and far from the fill at which a set counts as full.
+const ALARM_SIZE: u32 = 16;
 
 /// The source of one family, as a match and as a key: an IPv6 source is its /64.
 struct Family {
@@ -252,6 +262,7 @@ pub(super) fn declare(
     reflectors.dedup();
     let reflectors: Vec<String> = reflectors.iter().map(u16::to_string).collect();
     text.fixed("reflectors", "inet_service", "", &reflectors);
+    text.growing(ALARM, "nf_proto", ALARM_SIZE, Some(protect.flood_s));
     for Family { n, v6, kind, .. } in FAMILIES {
         let size = protect.set_size;
         let nets =
@@ -282,7 +293,7 @@ pub(super) fn declare(
             size,
             Some(BUCKET_S),
         );
-        for name in ["source", "reply", "asker", "connect"] {
+        for name in ["source", "prompt", "reply", "asker", "connect"] {
             text.growing(&format!("{name}{n}"), kind, size, Some(BUCKET_S));
         }
         if plan.counts {

@@ -328,14 +328,14 @@ fn private_sources_are_forged_only_on_a_public_uplink() {
 #[test]
 fn numbers_that_defeat_the_defence_are_refused() {
     type Change = fn(&mut Profile);
-    let changes: [(&str, Change); 7] = [
+    let changes: [(&str, Change); 9] = [
         ("set_size", |p| p.ddos_protect.set_size = 65_535),
         ("newcomers", |p| {
             p.ddos_protect.newcomers = Rate::new(5_000, 500);
         }),
-        ("queries_per_source", |p| {
-            p.ddos_protect.queries_per_source = Rate::new(6, 20);
-        }),
+        ("guest", |p| p.ddos_protect.guest = Rate::new(6, 15)),
+        ("guest", |p| p.ddos_protect.guest = Rate::new(4, 20)),
+        ("flood_s", |p| p.ddos_protect.flood_s = 0),
         ("flow", |p| p.ddos_protect.flow = Rate::new(0, 1)),
         ("connections_per_source", |p| {
             p.ddos_protect.connections_per_source = 0;

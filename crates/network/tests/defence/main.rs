@@ -5,5 +5,6 @@ mod firewall;
 mod floods;
 mod published;
 mod scene;
+mod strangers;
 mod table;
 mod xdp;

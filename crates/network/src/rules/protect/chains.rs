@@ -1,6 +1,6 @@
 //! The chains of the defence.
 
-use super::{BUCKET_S, FAMILIES, Family, Plan, forged_on};
+use super::{ALARM, BUCKET_S, FAMILIES, Family, Plan, forged_on};
 use crate::facts::Facts;
 use crate::profile::Profile;
 use crate::profile::protect::{Protect, Rate};
@@ -92,20 +92,27 @@ fn game(text: &mut Text, protect: &Protect, family: &Family, trusts: bool) {
         trusted(text, protect, family);
     }
     text.rule(format_args!("{source} @guest{n} goto guest{n}"));
-    text.rule(format_args!(
-        "{} counter name \"drop_newcomer\" drop",
-        over(protect.newcomers)
-    ));
+    text.rule(format_args!("{} goto crowd{n}", over(protect.newcomers)));
     text.rule(format_args!("jump forged{n}"));
     text.rule(format_args!(
         "update @guest{n} {{ {source} }} counter name \"pass_guest\""
     ));
     text.rule(format_args!("goto guest{n}"));
+    text.chain(&format!("crowd{n}"), None);
+    alarm(text);
+    text.rule("counter name \"drop_newcomer\" drop");
     text.chain(&format!("asked{n}"), None);
     // A2S_INFO, _PLAYER, _RULES, _SERVERQUERY_GETCHALLENGE and _PING of Valve's server queries; other packets that begin
     // with four times 0xff open a connection, and belong to play.
     text.rule(format_args!(
         "@th,96,8 {{ 0x54, 0x55, 0x56, 0x57, 0x69 }} goto ask{n}"
+    ));
+}
+
+/// Once a second is enough: it lasts longer.
+fn alarm(text: &mut Text) {
+    text.rule(format_args!(
+        "limit rate 1/second burst 1 packets update @{ALARM} {{ meta nfproto }}"
     ));
 }
 
@@ -121,12 +128,16 @@ fn trusted(text: &mut Text, protect: &Protect, Family { n, ip, .. }: &Family) {
 fn gate(text: &mut Text, protect: &Protect, family: &Family, trusts: bool) {
     let Family { n, ip, source, .. } = family;
     text.chain(&format!("guest{n}"), None);
-    text.rule(format_args!("jump measure{n}"));
     text.rule(format_args!(
-        "{} counter name \"drop_guest\" drop",
-        over(protect.guests)
+        "update @prompt{n} {{ {source} {} }} meta nfproto @{ALARM} counter name \"drop_guest\" drop",
+        over(protect.guest)
     ));
+    text.rule(format_args!("jump measure{n}"));
+    text.rule(format_args!("{} goto crush{n}", over(protect.guests)));
     text.rule("goto pass");
+    text.chain(&format!("crush{n}"), None);
+    alarm(text);
+    text.rule("counter name \"drop_guest\" drop");
     text.chain(&format!("player{n}"), None);
     if trusts {
         trusted(text, protect, family);
@@ -224,10 +235,25 @@ fn replies(text: &mut Text, protect: &Protect, plan: &Plan) {
         "talk",
         Some("type filter hook postrouting priority 300; policy accept;"),
     );
+    text.rule("oifname != \"lo\" udp sport @game_udp goto said");
+    text.chain("said", None);
+    // Answers to questions (A2S) do not count.
+    text.rule("@th,64,32 0xffffffff return");
     for Family { n, peer, .. } in FAMILIES {
-        let rate = over(protect.replies);
         text.rule(format_args!(
-            "oifname != \"lo\" udp sport @game_udp update @reply{n} {{ {peer} {rate} }} update @known{n} {{ {peer} }}"
+            "update @reply{n} {{ {peer} {} }} goto introduce{n}",
+            over(protect.replies)
         ));
+    }
+    for Family { n, peer, .. } in FAMILIES {
+        text.chain(&format!("introduce{n}"), None);
+        // Under alarm nobody comes here whom the server merely answers.
+        text.rule(format_args!(
+            "{peer} != @known{n} meta nfproto != @{ALARM} {} goto stranger{n}",
+            over(protect.introductions)
+        ));
+        text.rule(format_args!("update @known{n} {{ {peer} }}"));
+        text.chain(&format!("stranger{n}"), None);
+        alarm(text);
     }
 }
