@@ -6,6 +6,7 @@
 mod commands;
 mod manifest;
 mod pod;
+mod reference;
 mod steps;
 
 const PAGE: &str = include_str!("../../../../docs/network.md");
