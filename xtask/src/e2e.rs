@@ -1,6 +1,8 @@
 //! `cargo xtask e2e NAME`: proofs against software that is not ours. Each has a workspace of its own below `e2e/`, so
 //! that what it needs is in nobody else's build.
 
+mod network_vm;
+
 use crate::run::{Failure, Outcome, cargo, root, show, step, unattended};
 use crate::suite;
 use std::path::PathBuf;
@@ -9,7 +11,10 @@ use std::process::Command;
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     match arguments {
         [name] if name == "agones-sdk" => agones_sdk(),
-        _ => Err(Failure::usage("e2e takes one name: `agones-sdk`")),
+        [name, parts @ ..] if name == "network-vm" => network_vm::run(parts),
+        _ => Err(Failure::usage(
+            "e2e takes one name: `agones-sdk` or `network-vm`",
+        )),
     }
 }
 

@@ -21,6 +21,7 @@ usage: cargo xtask <task>
   tidy                            what rustc and clippy cannot check: directions, dead files, sizes, links, words
   deny                            banned crates, licences and sources of all dependencies, from deny.toml
   e2e agones-sdk                  a game server with the official Agones crate on a real platform; not part of `test`
+  e2e network-vm                  host networking on a machine of its own with Debian, systemd and Docker (QEMU, as root)
   bench [--only NAME] [--output json]
                                   every benchmark; NAME `build` measures the cost of building";
 

@@ -1,0 +1,32 @@
+# Without any right.
+
+plain() { runuser -u plain -- "$@"; }
+
+looks() {
+    expect 0 plain $tool report
+    expect 0 plain $tool report --json
+    expect 0 plain $tool monitor --count 1 --json
+    expect 0 plain $tool status
+}
+
+plans() {
+    local verb
+    for verb in optimize firewall ddos-protect full-setup; do
+        expect 2 plain $tool $verb --profile /e2e/node.yaml
+    done
+}
+
+refused() {
+    local verb
+    for verb in 'full-setup --apply' 'optimize --apply' confirm rollback; do
+        expect 4 plain $tool $verb
+        says 'run it as root'
+    done
+    nothing_of_ours
+}
+
+user_part() {
+    check user-looks looks
+    check user-plans plans
+    check user-may-not-change refused
+}
