@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -20,6 +21,13 @@ pub const OPERATOR_URL: &str = "http://127.0.0.1:9701";
 
 /// Players of a demo unless told otherwise: enough for every game mode, few enough for a laptop.
 const DEMO_PLAYERS: usize = 400;
+
+/// Players of a demo at most: each has a WebSocket to one port of this machine, and Linux has 28,232 ports for the other
+/// ends (`ip_local_port_range`).
+const DEMO_PLAYERS_MAX: usize = 20_000;
+
+/// A demo at most, seconds: its players' tokens count for 24 hours.
+const DEMO_SECONDS_MAX: u64 = 23 * 60 * 60;
 
 const LONG_HELP: &str = "\
 Stadion takes players from \"I want to play\" to a running game server: queues, parties, matches, fleets, seats, \
@@ -68,7 +76,7 @@ pub struct Global {
     #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
     pub output: Output,
     /// The configuration; without one, everything has a default
-    #[arg(long, global = true, value_name = "FILE", env = "STADION_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "STADION_CONFIG", value_parser = named_file())]
     pub config: Option<PathBuf>,
     /// Where the operator edge of the platform is, if not where the one in the data directory says
     #[arg(long, global = true, value_name = "URL", env = "STADION_OPERATOR_URL")]
@@ -131,10 +139,10 @@ pub enum Command {
 #[derive(Args, Clone, Debug)]
 pub struct DemoArgs {
     /// Players at once
-    #[arg(long, value_name = "N", default_value_t = DEMO_PLAYERS)]
+    #[arg(long, value_name = "N", default_value_t = DEMO_PLAYERS, value_parser = players, allow_negative_numbers = true)]
     pub players: usize,
     /// How long the players go on queueing: 60s, 2m, 1h
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = demo_duration)]
     pub duration: Duration,
     /// A game mode to play; repeat it for several, leave it out for all
     #[arg(long = "mode", value_name = "NAME")]
@@ -182,6 +190,32 @@ pub enum ConfigCommand {
     /// Print the configuration with every default, as a place to begin
     #[command(after_help = "Example:\n  stadion config default > stadion.yaml")]
     Default,
+}
+
+/// A name of a file; an empty one, as an empty variable makes it, is none.
+fn named_file() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(|name| match name.is_empty() {
+        true => Err("it is empty: name a file, or leave the option and the variable STADION_CONFIG out"),
+        false => Ok(PathBuf::from(name)),
+    })
+}
+
+/// Reads the players of a demo.
+fn players(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(players) if (1..=DEMO_PLAYERS_MAX).contains(&players) => Ok(players),
+        _ => Err(format!(
+            "must be a whole number from 1 to {DEMO_PLAYERS_MAX}"
+        )),
+    }
+}
+
+/// Reads the duration of a demo.
+fn demo_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        long if long.as_secs() > DEMO_SECONDS_MAX => Err("a demo takes 23h at most".into()),
+        demo => Ok(demo),
+    }
 }
 
 /// Reads `60s`, `2m`, `1h`, `1h30m`, `500ms`.

@@ -71,7 +71,8 @@ pub fn run(cli: Cli, env: &BTreeMap<String, String>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(failure) => {
-            eprintln!("stadion: {failure}");
+            // A stderr that is closed must not be a panic.
+            drop(writeln!(std::io::stderr(), "stadion: {failure}"));
             ExitCode::from(failure.exit_code())
         }
     }

@@ -161,7 +161,10 @@ impl Settings {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let cannot = |error: std::io::Error| format!("cannot read the configuration: {error}");
+    let cannot = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::InvalidData => "is not text in UTF-8".to_owned(),
+        _ => format!("cannot read the configuration: {error}"),
+    };
     let file = std::fs::File::open(path).map_err(cannot)?;
     let mut text = String::new();
     // One byte more than allowed shows that there is more.

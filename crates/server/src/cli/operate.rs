@@ -93,7 +93,7 @@ pub enum ServerCommand {
         /// Its name
         name: String,
         /// Lines at most
-        #[arg(long, value_name = "LINES", default_value_t = crate::operator::TAIL_LINES_DEFAULT)]
+        #[arg(long, value_name = "LINES", default_value_t = crate::operator::TAIL_LINES_DEFAULT, allow_negative_numbers = true)]
         tail: usize,
     },
 }

@@ -78,6 +78,31 @@ fn the_demo_is_described_by_its_flags() {
     assert!(demo.keep_data);
 }
 
+/// A hundred million players were taken for granted until the system had no memory left.
+#[test]
+fn i7_a_demo_that_no_machine_can_bear_is_refused() {
+    for (option, value, wanted) in [
+        ("--players", "0", "from 1 to 20000"),
+        ("--players", "20001", "from 1 to 20000"),
+        ("--players", "-5", "from 1 to 20000"),
+        ("--players", "many", "from 1 to 20000"),
+        ("--players", "99999999999999999999", "from 1 to 20000"),
+        ("--duration", "23h1s", "23h at most"),
+        ("--duration", "5", "such as 60s"),
+    ] {
+        let error = Cli::try_parse_from(["stadion", "demo", option, value]).unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains(option) && said.contains(wanted), "{said}");
+    }
+    Cli::try_parse_from(["stadion", "demo", "--players", "20000", "--duration", "23h"]).unwrap();
+}
+
+#[test]
+fn an_empty_name_of_the_configuration_is_none() {
+    let said = Cli::try_parse_from(["stadion", "serve", "--config", ""]).unwrap_err();
+    assert!(said.to_string().contains("STADION_CONFIG"), "{said}");
+}
+
 #[test]
 fn a_wrong_command_line_has_exit_code_2() {
     let error = Cli::try_parse_from(["stadion", "fleet", "scale", "x", "many"]).unwrap_err();

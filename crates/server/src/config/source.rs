@@ -132,7 +132,7 @@ pub(super) fn parse(text: &str) -> Result<Written, Problem> {
                 line: at.line(),
                 column: at.column(),
             }),
-            what: format!("not valid YAML: {}", error.without_snippet()),
+            what: format!("not valid YAML: {}", in_words(&error)),
         })?;
     let mut written = Written {
         tree: Value::Object(Map::new()),
@@ -145,6 +145,44 @@ pub(super) fn parse(text: &str) -> Result<Written, Problem> {
         }
     }
     Ok(written)
+}
+
+/// What is wrong, without its place: that stands before it. Errors that are written for programmers are told anew.
+fn in_words(error: &serde_saphyr::Error) -> String {
+    use serde_saphyr::Error;
+    use serde_saphyr::budget::BudgetBreach;
+    match error {
+        Error::WithSnippet { error, .. } | Error::AliasError { error, .. } => in_words(error),
+        Error::DuplicateMappingKey { key, .. } => match key {
+            Some(key) => format!("the key `{key}` is there twice"),
+            None => "a key is there twice".into(),
+        },
+        Error::MultipleDocuments { .. }
+        | Error::Budget {
+            breach: BudgetBreach::Documents { .. },
+            ..
+        } => "a second document begins here (`---`), and a configuration is one".into(),
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            "an anchor cannot hold its own alias".into()
+        }
+        Error::AliasReplayCounterOverflow { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => {
+            "aliases make too much of the file here; write it out".into()
+        }
+        Error::Budget { .. } => {
+            "too large or nested too deeply for a configuration from here on".into()
+        }
+        other => {
+            let text = other.to_string();
+            let place = other.location();
+            let place = place.map(|at| format!(" at line {}, column {}", at.line(), at.column()));
+            place
+                .and_then(|place| text.strip_suffix(&place).map(str::to_owned))
+                .unwrap_or(text)
+        }
+    }
 }
 
 /// One value of the file.

@@ -196,7 +196,7 @@ Matches Abandoned:
 Ready Checks:
   refused:      1
 
-Average Matchmaking Wait: 3.0s
+Average Matchmaking Wait: 3.0s, of those who still wait
 
 Longest Waiting:
   tkt_00000000Z80000000000000001  duel, party of 1, 4s, for_server
