@@ -317,11 +317,15 @@ impl Host {
             &output.stderr
         });
         let command = command_line(program, args);
-        if said.contains("Operation not permitted") && !rustix::process::geteuid().is_root() {
+        if said.contains("Operation not permitted") {
             return Err(Error::Privilege {
                 what: format!("`{command}`"),
                 needs: "CAP_NET_ADMIN",
-                hint: "run it as root".into(),
+                hint: match rustix::process::geteuid().is_root() {
+                    true => "this root has it not over this network",
+                    false => "run it as root",
+                }
+                .into(),
             });
         }
         Err(Error::Tool { command, said })

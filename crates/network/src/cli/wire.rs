@@ -245,6 +245,10 @@ fn changed(mut profile: Profile, change: &Change) -> Result<Profile> {
 fn facts(host: &Host, caller: &Caller) -> Result<Facts> {
     let mut facts = Facts::gather(host, &caller.env)?;
     facts.qdiscs = shape::kinds::probe(host);
+    // Root of a namespace of users has every capability, and may have it over another network than this one.
+    facts.privileged &= !host
+        .run("nft", &["-t", "list", "tables"], "")
+        .is_ok_and(|done| !done.success && done.stderr.contains("not permitted"));
     if facts.tools.nft.is_none() || !facts.privileged {
         facts.dnat_unclear = true;
         return Ok(facts);
@@ -320,7 +324,12 @@ fn make_plan(
         skips.extend(done.skips);
         notes.extend(done.notes);
     }
-    if asked.shape {
+    if asked.shape && facts.tools.nft.is_none() {
+        skips.push(Skip::new(
+            "traffic_shape",
+            "`nft` is not installed, and without its rules the queue cannot tell games from the rest",
+        ));
+    } else if asked.shape {
         match shape::shape(&profile.traffic_shape, facts) {
             Ok(done) => {
                 wishes.extend(done.wishes);

@@ -259,7 +259,11 @@ impl Engine<'_> {
             .set_read_timeout(Some(LOOPBACK_MAX))
             .map_err(failed)?;
         let to = socket.local_addr().map_err(failed)?;
-        socket.send_to(b"stadion", to).map_err(failed)?;
+        match socket.send_to(b"stadion", to) {
+            // The interface is down, whatever the sysfs says, which may be that of another namespace.
+            Err(error) if error.kind() == std::io::ErrorKind::NetworkUnreachable => return Ok(()),
+            sent => sent.map_err(failed)?,
+        };
         let mut bytes = [0; 16];
         socket.recv_from(&mut bytes).map_err(failed)?;
         Ok(())

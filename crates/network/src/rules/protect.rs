@@ -15,6 +15,8 @@ mod chains;
 
 pub(super) use chains::chains;
 
+use std::net::IpAddr;
+
 use crate::Skip;
 use crate::facts::Facts;
 use crate::profile::firewall::{Firewall, Ports, Protocol, Role};
@@ -161,6 +163,12 @@ impl Plan {
             skips: Vec::new(),
         };
         let mut skip = |what: &str, reason: &str| plan.skips.push(Skip::new(what, reason));
+        if protect.bogons && own_addresses(facts).next().is_none() {
+            skip(
+                "bogons",
+                "no address of this host is known (`ip` of iproute2 tells them), and without them its own network could count as forged",
+            );
+        }
         let own = |on: Protocol| {
             move |role: Role, port: u16| {
                 let published = facts
@@ -194,7 +202,7 @@ impl Plan {
             } else if facts.dnat_unclear {
                 skip(
                     key,
-                    "other software rewrites addresses by rules that we cannot read; without tracking its packets would be lost",
+                    "other software may rewrite addresses by rules that cannot be read here; without tracking its packets would be lost",
                 );
             } else {
                 *ranges = map.ranges(on, own(on));
@@ -326,15 +334,17 @@ fn written(nets: &[&str]) -> Vec<Net> {
 
 /// The networks in which this host itself has no address: where it lives is real, whatever the registry says.
 fn absent(nets: &[&str], facts: &Facts) -> Vec<Net> {
-    let own: Vec<_> = facts
-        .interfaces
-        .iter()
-        .filter(|one| !one.loopback)
-        .flat_map(|one| &one.addresses)
-        .collect();
+    if own_addresses(facts).next().is_none() {
+        return Vec::new();
+    }
     let mut nets = written(nets);
-    nets.retain(|net| !own.iter().any(|(address, _)| net.contains(*address)));
+    nets.retain(|net| !own_addresses(facts).any(|address| net.contains(address)));
     nets
+}
+
+fn own_addresses(facts: &Facts) -> impl Iterator<Item = IpAddr> {
+    let outward = facts.interfaces.iter().filter(|one| !one.loopback);
+    outward.flat_map(|one| one.addresses.iter().map(|(address, _)| *address))
 }
 
 /// The uplinks on which private sources of a family are forged.
