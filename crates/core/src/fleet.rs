@@ -265,6 +265,19 @@ impl GameServer {
     pub fn plays(&self, mode: &GameModeName) -> bool {
         self.game_modes.is_empty() || self.game_modes.contains(mode)
     }
+
+    /// What a match gets that it is given to.
+    #[must_use]
+    pub fn allocation(&self, match_id: MatchId) -> Allocation {
+        Allocation {
+            match_id,
+            server: self.name.clone(),
+            fleet: self.fleet.clone(),
+            region: self.region.clone(),
+            address: self.address.clone(),
+            port: self.game_port(),
+        }
+    }
 }
 
 /// What a match wants of a game server.
@@ -381,4 +394,32 @@ pub trait Fleet: Send + Sync + 'static {
     /// # Errors
     /// [`FleetError::Refused`] outside of the fleet's bounds, [`FleetError::NotFound`], [`FleetError::Unavailable`].
     async fn scale(&self, fleet: &FleetName, replicas: u32) -> Result<(), FleetError>;
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A server in eu with ten seats, in no zone, for every game mode.
+    pub(crate) fn server(name: &str, state: GameServerState, created_at: Timestamp) -> GameServer {
+        GameServer {
+            name: ServerName::new(name).unwrap(),
+            fleet: FleetName::new("fleet").unwrap(),
+            region: Region::new("eu").unwrap(),
+            zone: None,
+            game_modes: Vec::new(),
+            state,
+            address: "127.0.0.1".into(),
+            ports: Vec::new(),
+            labels: [].into(),
+            annotations: [].into(),
+            max_players: 10,
+            players: 0,
+            match_id: None,
+            created_at,
+            changed_at: created_at,
+            allocated_at: None,
+            pid: None,
+        }
+    }
 }

@@ -230,6 +230,23 @@ impl RuleSet {
         judge::judge(self, teams, region, now)
     }
 
+    /// Like [`RuleSet::judge_in`], for all teams in the order of [`RuleSet::team_names`].
+    ///
+    /// # Errors
+    /// What it breaks first.
+    pub fn judge_teams(
+        &self,
+        teams: &[Vec<&Ticket>],
+        region: Option<&Region>,
+        now: Timestamp,
+    ) -> Result<(), Broken> {
+        let named = self.team_names().zip(teams);
+        let teams: Vec<Team<'_>> = named
+            .map(|(name, tickets)| Team { name, tickets })
+            .collect();
+        self.judge_in(&teams, region, now)
+    }
+
     /// Whether `candidate` may be in a match with `members`, whatever teams they are in and whoever else comes: cheap,
     /// and `false` only if [`RuleSet::judge`] refuses every match at `now` that has them all.
     #[must_use]

@@ -468,6 +468,13 @@ impl Ticket {
         sum / size
     }
 
+    /// Whether a player is in both.
+    #[must_use]
+    pub fn shares_player_with(&self, other: &Self) -> bool {
+        let has = |id: &PlayerId| self.players.iter().any(|player| player.player_id == *id);
+        other.players.iter().any(|player| has(&player.player_id))
+    }
+
     /// How long it has waited, milliseconds.
     #[must_use]
     pub const fn waited_ms(&self, now: Timestamp) -> u64 {

@@ -166,17 +166,6 @@ fn unavailable() -> FleetError {
     FleetError::Unavailable("switched off by the test".to_owned())
 }
 
-fn as_allocation(server: &GameServer, match_id: MatchId) -> Allocation {
-    Allocation {
-        match_id,
-        server: server.name.clone(),
-        fleet: server.fleet.clone(),
-        region: server.region.clone(),
-        address: server.address.clone(),
-        port: server.game_port(),
-    }
-}
-
 #[async_trait]
 impl Fleet for FakeFleet {
     fn specs(&self) -> Vec<Arc<FleetSpec>> {
@@ -234,7 +223,7 @@ impl Fleet for FakeFleet {
         if fault == Fault::LostAnswer {
             return Err(unavailable());
         }
-        Ok(as_allocation(&server, request.match_id))
+        Ok(server.allocation(request.match_id))
     }
 
     async fn release(&self, match_id: MatchId) -> Result<(), FleetError> {

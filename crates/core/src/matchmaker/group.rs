@@ -100,23 +100,8 @@ impl<'a> Growing<'a> {
             return true;
         }
         let cold = slots.cold(slot);
-        self.members.iter().all(|member| {
-            let other = slots.cold(*member);
-            let tolerant = match (&cold.wishes, &other.wishes) {
-                (Some(mine), Some(theirs)) => mine.tolerate(theirs),
-                _ => true,
-            };
-            let shares = || {
-                let has = |id| other.ticket.players.iter().any(|p| p.player_id == id);
-                cold.ticket.players.iter().any(|p| has(p.player_id.clone()))
-            };
-            tolerant
-                && cold
-                    .ticket
-                    .requirements
-                    .agrees_with(&other.ticket.requirements)
-                && !(cold.contested && other.contested && shares())
-        })
+        let mut members = self.members.iter();
+        members.all(|member| cold.goes_with(slots.cold(*member)))
     }
 
     /// Seats a ticket in the fullest team that has room for it, so that large parties find room as long as possible.
@@ -455,13 +440,5 @@ impl Group {
 }
 
 fn is_fair(index: &Index, rules: &Compiled, group: &Group) -> bool {
-    let fairness = teams::fairness(&index.slots, rules, &group.teams);
-    rules
-        .rules
-        .team_gap_max
-        .is_none_or(|most| fairness.gap <= most)
-        && match (rules.rules.win_chance_max, fairness.win_chance) {
-            (Some(most), Some(chance)) => chance <= most,
-            _ => true,
-        }
+    teams::fairness(&index.slots, rules, &group.teams).keeps(&rules.rules)
 }

@@ -156,14 +156,10 @@ impl Index {
     /// A contested ticket with these players is gone: says anew who of the others contest one another. Walks the whole
     /// pool, which only happens when the state let a player in twice.
     fn settle_contest(&mut self, gone: &Ticket) {
-        let left = |player: &TicketPlayer| {
-            let mut gone = gone.players.iter();
-            gone.any(|other| other.player_id == player.player_id)
-        };
         let rivals: Vec<(u32, Arc<Ticket>)> = self
             .slots
             .iter()
-            .filter(|(_, cold)| cold.contested && cold.ticket.players.iter().any(left))
+            .filter(|(_, cold)| cold.contested && cold.ticket.shares_player_with(gone))
             .map(|(slot, cold)| (slot, Arc::clone(&cold.ticket)))
             .collect();
         for (slot, _) in &rivals {

@@ -2,7 +2,7 @@
 
 use super::group::Group;
 use super::index::Index;
-use crate::flexmatch::{RuleSet, Team};
+use crate::flexmatch::RuleSet;
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
 
@@ -60,13 +60,9 @@ impl Judged<'_> {
                     .collect()
             })
             .collect();
-        let names = self.set.team_names();
-        let teams: Vec<Team<'_>> = names
-            .zip(&tickets)
-            .map(|(name, tickets)| Team { name, tickets })
-            .collect();
         let region = &self.index.regions[self.region];
-        let judged = self.set.judge_in(&teams, Some(region), Timestamp(self.now));
+        let now = Timestamp(self.now);
+        let judged = self.set.judge_teams(&tickets, Some(region), now);
         judged.err().map(|broken| broken.rule)
     }
 

@@ -9,7 +9,6 @@ use super::teams::{self, Teams};
 use super::tick::{Free, Tick};
 use crate::id::{PlayerId, TicketId};
 use crate::matches::{MatchPlan, Quality};
-use crate::ticket::Ticket;
 
 impl Tick<'_> {
     pub(super) fn place(&mut self, teams: &Teams, region: usize, free: &mut Free, plan: &mut Plan) {
@@ -49,15 +48,10 @@ impl Tick<'_> {
     /// Tickets that share a player with `slot` are not planned beside it.
     fn block_rivals(&mut self, slot: u32) {
         let slots = &self.index.slots;
-        let players = &slots.ticket(slot).players;
-        let shares = |other: &Ticket| {
-            let ids = other.players.iter().map(|player| &player.player_id);
-            ids.into_iter()
-                .any(|id| players.iter().any(|player| player.player_id == *id))
-        };
+        let own = slots.cold(slot);
         let rivals: Vec<u32> = slots
             .iter()
-            .filter(|(other, cold)| *other != slot && cold.contested && shares(&cold.ticket))
+            .filter(|(other, cold)| *other != slot && cold.is_rival_of(own))
             .map(|(other, _)| other)
             .collect();
         for rival in rivals {

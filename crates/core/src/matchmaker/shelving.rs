@@ -3,7 +3,7 @@
 //! written from one end to the other.
 
 use super::index::{Index, bits, item};
-use super::shelf::{self, Ids, Item};
+use super::shelf::{self, Ids, Item, Shelf};
 use super::slots::Slots;
 
 /// Tickets that are brought up to date together.
@@ -75,15 +75,9 @@ impl Index {
             // Some went away before they ever stood.
             stands.retain(|stand| slots.is_used(stand.slot));
             sort(&mut stands, slots);
-            for block in stands.chunks(BLOCK) {
-                self.touch_shelves(block);
-                for stand in block {
-                    for region in bits(stand.mask) {
-                        let shelf = self.shelf_index(stand.partition, region);
-                        self.shelves[shelf].insert(stand.item(), &self.slots);
-                    }
-                }
-            }
+            self.on_each(&stands, |shelf, stand, slots| {
+                shelf.insert(stand.item(), slots);
+            });
             self.pending.stood = stands.into_iter().map(|stand| stand.slot).collect();
         }
         for slot in self.pending.vacant.drain(..) {
@@ -133,12 +127,19 @@ impl Index {
             .map(|(slot, mask)| Stand::of(slots, slot, mask))
             .collect();
         sort(&mut stands, slots);
+        self.on_each(&stands, |shelf, stand, slots| {
+            shelf.remove(&stand.item(), slots);
+        });
+    }
+
+    /// Changes all shelves on which they stand or will stand.
+    fn on_each(&mut self, stands: &[Stand], change: impl Fn(&mut Shelf, &Stand, &Slots)) {
         for block in stands.chunks(BLOCK) {
             self.touch_shelves(block);
             for stand in block {
                 for region in bits(stand.mask) {
                     let shelf = self.shelf_index(stand.partition, region);
-                    self.shelves[shelf].remove(&stand.item(), &self.slots);
+                    change(&mut self.shelves[shelf], stand, &self.slots);
                 }
             }
         }

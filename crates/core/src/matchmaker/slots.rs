@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 use super::compiled::Compiled;
 use super::players::{FOLD, fold};
 use super::shelf::{Ids, Item};
-use super::wishes::Wishes;
+use super::wishes::{self, Wishes};
 use crate::id::{Region, TicketId};
 use crate::limits::{LATENCY_MAX_MS, REGIONS_MAX};
 use crate::rules::{Aggregate, RegionBy};
@@ -110,6 +110,21 @@ pub(super) struct Cold {
 }
 
 impl Cold {
+    /// Whether the two go together, whatever the time, skill, region and seats.
+    pub(super) fn goes_with(&self, other: &Self) -> bool {
+        wishes::tolerant(self.wishes.as_deref(), other.wishes.as_deref())
+            && self
+                .ticket
+                .requirements
+                .agrees_with(&other.ticket.requirements)
+            && !self.is_rival_of(other)
+    }
+
+    /// Whether a player is in both.
+    pub(super) fn is_rival_of(&self, other: &Self) -> bool {
+        self.contested && other.contested && self.ticket.shares_player_with(&other.ticket)
+    }
+
     /// What [`Hot::touchy`] should be.
     pub(super) fn is_touchy(&self) -> bool {
         let avoids = |wishes: &Wishes| !wishes.avoided.is_empty();

@@ -5,7 +5,7 @@ use super::roles::RoleSeats;
 use super::slots::Slots;
 use super::wishes::{Roles, Wishes};
 use crate::id::PlayerId;
-use crate::rules::RoleRule;
+use crate::rules::{RoleRule, Rules};
 use crate::ticket::Ticket;
 
 /// Tickets up to which every split into two teams is tried: 2^11 splits take some microseconds. 5v5 has 126 different
@@ -259,6 +259,15 @@ pub(super) struct Fairness {
     pub(super) gap: f64,
     /// Predicted win chance of the strongest team against the weakest, 0.5 to 1; `None` for a single team.
     pub(super) win_chance: Option<f64>,
+}
+
+impl Fairness {
+    /// Whether the rules about how even teams are hold.
+    pub(super) fn keeps(&self, rules: &Rules) -> bool {
+        let chances = rules.win_chance_max.zip(self.win_chance);
+        rules.team_gap_max.is_none_or(|most| self.gap <= most)
+            && chances.is_none_or(|(most, chance)| chance <= most)
+    }
 }
 
 /// What a team's chances depend on.

@@ -14,8 +14,8 @@ use super::index::Index;
 use super::roles::RoleSeats;
 use super::slots::{Cold, Hot};
 use super::wishes::Roles;
-use super::{Pool, Supply, teams};
-use crate::id::{PlayerId, Region, TicketId};
+use super::{Pool, Supply, teams, wishes};
+use crate::id::{Region, TicketId};
 use crate::rules::HardStopAction;
 use crate::ticket::Ticket;
 use crate::time::Timestamp;
@@ -344,16 +344,10 @@ impl Judge<'_> {
         if !mine.requirements.agrees_with(&other.requirements) {
             return Some(|apart| &mut apart.labels);
         }
-        if let (Some(my_wishes), Some(their_wishes)) = (&self.cold.wishes, &theirs.wishes)
-            && !my_wishes.tolerate(their_wishes)
-        {
+        if !wishes::tolerant(self.cold.wishes.as_deref(), theirs.wishes.as_deref()) {
             return Some(|apart| &mut apart.avoid);
         }
-        let shares = || {
-            let has = |id: &PlayerId| mine.players.iter().any(|player| player.player_id == *id);
-            other.players.iter().any(|player| has(&player.player_id))
-        };
-        if self.cold.contested && theirs.contested && shares() {
+        if self.cold.is_rival_of(theirs) {
             return Some(|apart| &mut apart.same_player);
         }
         (!self.has_seats(slot, hot.size())).then_some(|apart| &mut apart.seats)

@@ -39,6 +39,12 @@ impl Wishes {
     }
 }
 
+/// Whether two go together as far as whom they avoid is concerned; whose wishes the rules do not look at goes with all.
+pub(super) fn tolerant(one: Option<&Wishes>, other: Option<&Wishes>) -> bool {
+    one.zip(other)
+        .is_none_or(|(one, other)| one.tolerate(other))
+}
+
 /// The wishes of `ticket`, if the rules look at any.
 pub(super) fn of(ticket: &Ticket, rules: &Rules) -> Option<Box<Wishes>> {
     if rules.roles.is_none() && rules.avoid.is_none() {

@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::id::{FleetName, GameModeName, MatchId, Region, ServerName};
+use crate::fleet;
+use crate::id::{GameModeName, MatchId, Region};
 use crate::ticket::Requirements;
 
 const NOW: Timestamp = Timestamp(100_000_000);
@@ -10,25 +11,7 @@ const MINUTE_MS: u64 = 60_000;
 /// An empty server with ten seats, a day old, in no zone.
 fn server(name: &str) -> GameServer {
     let created_at = NOW.minus_ms(24 * 60 * MINUTE_MS);
-    GameServer {
-        name: ServerName::new(name).unwrap(),
-        fleet: FleetName::new("fleet").unwrap(),
-        region: Region::new("eu").unwrap(),
-        zone: None,
-        game_modes: Vec::new(),
-        state: GameServerState::Ready,
-        address: "127.0.0.1".into(),
-        ports: Vec::new(),
-        labels: [].into(),
-        annotations: [].into(),
-        max_players: 10,
-        players: 0,
-        match_id: None,
-        created_at,
-        changed_at: created_at,
-        allocated_at: None,
-        pid: None,
-    }
+    fleet::tests::server(name, GameServerState::Ready, created_at)
 }
 
 fn request() -> AllocationRequest {

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::id::{FleetName, Region, ServerName};
+use crate::fleet;
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
@@ -24,25 +24,8 @@ fn steady(replicas: u32, in_use: u32) -> FleetSize {
 }
 
 fn server(number: u64, state: GameServerState, created_at: u64) -> GameServer {
-    GameServer {
-        name: ServerName::new(format!("server-{number}")).unwrap(),
-        fleet: FleetName::new("fleet").unwrap(),
-        region: Region::new("eu").unwrap(),
-        zone: None,
-        game_modes: Vec::new(),
-        state,
-        address: "127.0.0.1".into(),
-        ports: Vec::new(),
-        labels: [].into(),
-        annotations: [].into(),
-        max_players: 10,
-        players: 0,
-        match_id: None,
-        created_at: Timestamp(created_at),
-        changed_at: Timestamp(created_at),
-        allocated_at: None,
-        pid: None,
-    }
+    let name = format!("server-{number}");
+    fleet::tests::server(&name, state, Timestamp(created_at))
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! The saga and the reaper against a real store and a fleet whose faults can be switched on.
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test")]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use stadion_core::fleet::{AllocationRequest, Fleet};
-use stadion_core::id::TicketId;
+use stadion_core::id::{MatchId, TicketId};
 use stadion_core::matches::{AbandonReason, MatchEnd, MatchPlan, MatchState};
 use stadion_core::rules::AcceptanceRule;
 use stadion_core::scaling::ScalingRules;
@@ -120,6 +121,18 @@ impl Scene {
         new_match(tickets, self.clock.now()).plan
     }
 
+    async fn carry_out(&self, tickets: &[TicketId]) -> Outcome {
+        let plan = self.plan(tickets);
+        self.director.carry_out(self.fence, plan, None).await
+    }
+
+    async fn placed(&self, tickets: &[TicketId]) -> MatchId {
+        match self.carry_out(tickets).await {
+            Outcome::Placed(id) => id,
+            other => panic!("not placed: {other:?}"),
+        }
+    }
+
     async fn states(&self, tickets: &[TicketId]) -> Vec<&'static str> {
         let mut states = Vec::new();
         for id in tickets {
@@ -133,13 +146,7 @@ impl Scene {
 async fn a_plan_ends_in_a_live_match_with_a_seat_for_everybody() {
     let scene = scene(1).await;
     let tickets = scene.two_tickets().await;
-    let Outcome::Placed(id) = scene
-        .director
-        .carry_out(scene.fence, scene.plan(&tickets), None)
-        .await
-    else {
-        panic!("not placed");
-    };
+    let id = scene.placed(&tickets).await;
     let live = scene.state.get_match(id).await.unwrap();
     assert_eq!(live.state, MatchState::Live);
     assert_eq!(scene.states(&tickets).await, ["completed", "completed"]);
@@ -162,10 +169,7 @@ async fn i1_a_plan_with_a_stale_ticket_changes_nothing() {
         .cancel_ticket(tickets[1], CancelReason::Requested, scene.clock.now())
         .await
         .unwrap();
-    let outcome = scene
-        .director
-        .carry_out(scene.fence, scene.plan(&tickets), None)
-        .await;
+    let outcome = scene.carry_out(&tickets).await;
     assert_eq!(outcome, Outcome::Stale(tickets[1]));
     assert_eq!(scene.states(&tickets).await, ["searching", "cancelled"]);
     assert_eq!(scene.fleet.allocations(), 0);
@@ -177,10 +181,7 @@ async fn i2_without_a_server_the_tickets_go_back_with_their_age() {
     let tickets = scene.two_tickets().await;
     let created_at = scene.state.ticket(tickets[0]).await.unwrap().created_at;
     tokio::time::advance(std::time::Duration::from_secs(7)).await;
-    let outcome = scene
-        .director
-        .carry_out(scene.fence, scene.plan(&tickets), None)
-        .await;
+    let outcome = scene.carry_out(&tickets).await;
     assert_eq!(outcome, Outcome::Abandoned(AbandonReason::NoCapacity));
     let ticket = scene.state.ticket(tickets[0]).await.unwrap();
     assert_eq!(
@@ -210,10 +211,7 @@ async fn i4_a_server_allocated_without_an_answer_is_returned_when_the_match_is_g
     let scene = scene(1).await;
     let tickets = scene.two_tickets().await;
     scene.fleet.set_fault(Fault::LostAnswer);
-    let outcome = scene
-        .director
-        .carry_out(scene.fence, scene.plan(&tickets), None)
-        .await;
+    let outcome = scene.carry_out(&tickets).await;
     assert_eq!(outcome, Outcome::Abandoned(AbandonReason::PlacementTimeout));
     assert_eq!(scene.states(&tickets).await, ["searching", "searching"]);
     scene.fleet.set_fault(Fault::None);
@@ -245,13 +243,7 @@ async fn i4_a_server_for_a_match_that_never_was_is_returned() {
 async fn i4_a_server_that_keeps_its_ended_match_is_returned_after_the_goodbye() {
     let scene = scene(1).await;
     let tickets = scene.two_tickets().await;
-    let Outcome::Placed(id) = scene
-        .director
-        .carry_out(scene.fence, scene.plan(&tickets), None)
-        .await
-    else {
-        panic!("not placed");
-    };
+    let id = scene.placed(&tickets).await;
     scene
         .state
         .end_match(id, MatchEnd::Finished, None, scene.clock.now())
@@ -271,13 +263,7 @@ async fn i4_a_server_that_keeps_its_ended_match_is_returned_after_the_goodbye() 
 async fn a_match_whose_server_crashed_ends_and_frees_its_players() {
     let scene = scene(1).await;
     let tickets = scene.two_tickets().await;
-    let Outcome::Placed(id) = scene
-        .director
-        .carry_out(scene.fence, scene.plan(&tickets), None)
-        .await
-    else {
-        panic!("not placed");
-    };
+    let id = scene.placed(&tickets).await;
     let server = scene.fleet.server_of(id).unwrap().name.clone();
     scene.fleet.crash(&server);
     scene.reaper.pass(scene.fence).await.unwrap();
@@ -339,13 +325,7 @@ async fn i9_a_director_without_its_lease_changes_nothing() {
         .unwrap()
         .unwrap();
     assert!(newer > scene.fence);
-    assert_eq!(
-        scene
-            .director
-            .carry_out(scene.fence, scene.plan(&tickets), None)
-            .await,
-        Outcome::Fenced
-    );
+    assert_eq!(scene.carry_out(&tickets).await, Outcome::Fenced);
     assert_eq!(scene.states(&tickets).await, ["searching", "searching"]);
     assert_eq!(scene.fleet.allocations(), 0);
     assert!(scene.reaper.pass(scene.fence).await.is_err());
@@ -353,7 +333,8 @@ async fn i9_a_director_without_its_lease_changes_nothing() {
 
 /// One round of trouble: players come, plans are carried out while the fleet fails in some way, directors die at any
 /// step, servers crash, time passes, the reaper runs.
-async fn trouble(scene: &Scene, random: &mut Random, round: usize) {
+/// Returns what became of the fills.
+async fn trouble(scene: &Scene, random: &mut Random, round: usize) -> BTreeSet<&'static str> {
     let faults = [
         Fault::None,
         Fault::None,
@@ -395,7 +376,7 @@ async fn trouble(scene: &Scene, random: &mut Random, round: usize) {
             }
         }
     }
-    fills::fill_some(scene, random).await;
+    let fills = fills::fill_some(scene, random).await;
     match random.below(5) {
         0 => drop(scene.reaper.pass(scene.fence).await),
         1 => tokio::time::advance(std::time::Duration::from_secs(20)).await,
@@ -418,15 +399,17 @@ async fn trouble(scene: &Scene, random: &mut Random, round: usize) {
         }
         _ => {}
     }
+    fills
 }
 
 #[tokio::test(start_paused = true)]
 async fn i1_i2_i3_i4_hold_whatever_fails_at_whatever_step() {
     let mut random = Random::from_env(7);
+    let mut fills = BTreeSet::new();
     for _ in 0..30 {
         let scene = scene(4).await;
         for round in 0..12 {
-            trouble(&scene, &mut random, round).await;
+            fills.extend(trouble(&scene, &mut random, round).await);
             scene.state.check_invariants().unwrap();
         }
         // The trouble is over; what is over must be found within a few passes.
@@ -465,6 +448,8 @@ async fn i1_i2_i3_i4_hold_whatever_fails_at_whatever_step() {
             "{tickets:?}"
         );
     }
+    let all = ["fenced", "filled", "stale", "unfilled"];
+    assert_eq!(fills, all.into(), "or this would prove little");
 }
 
 #[tokio::test(start_paused = true)]

@@ -48,10 +48,7 @@ impl Running<'_> {
             team: team_of(arrival.ticket.id),
             joined_at: placing.planned_at,
         });
-        let sizes: Vec<u32> = match &rules.rules.teams[..] {
-            [] => vec![rules.team_players_max(); rules.teams as usize],
-            named => named.iter().map(|team| team.players_max).collect(),
-        };
+        let sizes = rules.team_seats();
         let mut game = Game {
             mode,
             region: placing.region,
@@ -119,7 +116,7 @@ impl Running<'_> {
     /// Tells the planner which seats are free, if any may be filled still.
     fn offer(&mut self, game: &mut Game) {
         let closed_ms = self.world.dropouts.closed_before_end_ms;
-        if self.now.0 + closed_ms >= game.ends_at || game.live.seated.is_empty() {
+        if self.now.plus_ms(closed_ms).0 >= game.ends_at || game.live.seated.is_empty() {
             return;
         }
         let free = |seats: &VecDeque<u64>| u32::try_from(seats.len()).unwrap_or(u32::MAX);

@@ -71,12 +71,7 @@ fn any_size() -> impl Strategy<Value = RuleSet> {
 
 fn judged(set: &RuleSet, teams: &[Vec<Ticket>]) -> Result<(), Broken> {
     let tickets: Vec<Vec<&Ticket>> = teams.iter().map(|team| team.iter().collect()).collect();
-    let teams: Vec<Team<'_>> = set
-        .team_names()
-        .zip(&tickets)
-        .map(|(name, tickets)| Team { name, tickets })
-        .collect();
-    set.judge(&teams, NOW)
+    set.judge_teams(&tickets, None, NOW)
 }
 
 proptest! {

@@ -39,12 +39,7 @@ fn plan(text: &str, parties: &[(u64, Vec<Like>)]) -> Plan {
             .iter()
             .map(|team| team.iter().map(|id| tickets[id].as_ref()).collect())
             .collect();
-        let teams: Vec<Team<'_>> = set
-            .team_names()
-            .zip(&members)
-            .map(|(name, tickets)| Team { name, tickets })
-            .collect();
-        let judged = set.judge_in(&teams, Some(&planned.region), NOW);
+        let judged = set.judge_teams(&members, Some(&planned.region), NOW);
         let words = judged.map_err(|broken| set.explain(broken));
         assert_eq!(words, Ok(()), "{}: {planned:?}", set.name());
     }

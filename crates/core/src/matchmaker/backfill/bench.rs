@@ -114,11 +114,8 @@ impl Bench {
         served
             && large
             && self.sitters.iter().all(|sitter| {
-                let tolerant = match (&cold.wishes, &sitter.wishes) {
-                    (Some(mine), Some(theirs)) => mine.tolerate(theirs),
-                    _ => true,
-                };
-                tolerant && !share(&sitter.ticket, &cold.ticket)
+                wishes::tolerant(cold.wishes.as_deref(), sitter.wishes.as_deref())
+                    && !sitter.ticket.shares_player_with(&cold.ticket)
             })
     }
 
@@ -182,10 +179,4 @@ impl Sitter {
             None => wish,
         })
     }
-}
-
-/// Whether a player is in both.
-pub(super) fn share(one: &Ticket, other: &Ticket) -> bool {
-    let has = |id: &PlayerId| one.players.iter().any(|player| player.player_id == *id);
-    other.players.iter().any(|player| has(&player.player_id))
 }

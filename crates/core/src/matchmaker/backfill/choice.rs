@@ -1,7 +1,6 @@
 //! One fill being put together: who of the candidates gets which seat.
 
-use super::bench::{Bench, share};
-use crate::flexmatch::Team;
+use super::bench::Bench;
 use crate::matchmaker::index::Index;
 use crate::matchmaker::roles::RoleSeats;
 use crate::matchmaker::slots::Hot;
@@ -102,18 +101,8 @@ impl<'a> Choice<'a> {
     fn tolerates(&self, slot: u32) -> bool {
         let slots = &self.index.slots;
         let cold = slots.cold(slot);
-        let tolerant = self.joining.iter().all(|(other, _)| {
-            let other = slots.cold(*other);
-            let tolerant = match (&cold.wishes, &other.wishes) {
-                (Some(mine), Some(theirs)) => mine.tolerate(theirs),
-                _ => true,
-            };
-            let wanted = &cold.ticket.requirements;
-            tolerant
-                && wanted.agrees_with(&other.ticket.requirements)
-                && !(cold.contested && other.contested && share(&cold.ticket, &other.ticket))
-        });
-        tolerant
+        let mut joining = self.joining.iter();
+        joining.all(|(other, _)| cold.goes_with(slots.cold(*other)))
             && self.index.rules.rules.rule_set.as_ref().is_none_or(|set| {
                 let seated = self.bench.sitters.iter().map(|sitter| &sitter.ticket);
                 let joining = self.joining.iter().map(|(slot, _)| slots.ticket(*slot));
@@ -232,27 +221,18 @@ impl<'a> Choice<'a> {
     /// Whether the rules about the whole match hold.
     pub(super) fn is_allowed(&self) -> bool {
         let rules = &self.index.rules.rules;
-        if rules.team_gap_max.is_some() || rules.win_chance_max.is_some() {
-            let fairness = self.fairness();
-            let even = rules.team_gap_max.is_none_or(|most| fairness.gap <= most);
-            let open = match (rules.win_chance_max, fairness.win_chance) {
-                (Some(most), Some(chance)) => chance <= most,
-                _ => true,
-            };
-            if !even || !open {
-                return false;
-            }
+        let asks_for_fairness = rules.team_gap_max.is_some() || rules.win_chance_max.is_some();
+        if asks_for_fairness && !self.fairness().keeps(rules) {
+            return false;
         }
         rules.rule_set.as_ref().is_none_or(|set| {
-            let tickets = self.line_up(&self.joining);
-            let teams: Vec<Team<'_>> = set
-                .team_names()
-                .zip(&tickets)
-                .map(|(name, tickets)| Team { name, tickets })
-                .collect();
             let region = &self.index.regions[self.bench.region];
-            set.judge_in(&teams, Some(region), Timestamp(self.now))
-                .is_ok()
+            let judged = set.judge_teams(
+                &self.line_up(&self.joining),
+                Some(region),
+                Timestamp(self.now),
+            );
+            judged.is_ok()
         })
     }
 }

@@ -203,17 +203,17 @@ fn the_nearest_match_takes_the_ticket() {
     assert_eq!(fills(&plan(&mut pool, NOW)), [(8, vec![(1, 1)])]);
 }
 
+/// So many duels in which one is missing, and tickets that go with everybody.
+fn duels(matches: u128, tickets: usize) -> Pool {
+    let games = (1..=matches).map(|id| live(id, &["0 1500 3 1 eu:20 -"], &[0, 1], 0));
+    let games: Vec<LiveMatch> = games.collect();
+    let tickets = vec!["1500 1 1 eu:20 -"; tickets];
+    with(mode(2, 2, 2), Backfill::High, &games, &tickets)
+}
+
 #[test]
 fn many_matches_share_a_crowd() {
-    let games: Vec<LiveMatch> = (1..=20)
-        .map(|id| live(id, &["0 1500 3 1 eu:20 -"], &[0, 1], 0))
-        .collect();
-    let mut pool = with(
-        mode(2, 2, 2),
-        Backfill::High,
-        &games,
-        &["1500 1 1 eu:20 -"; 15],
-    );
+    let mut pool = duels(20, 15);
     let found = plan(&mut pool, NOW);
     assert_eq!(found.fills.len(), 15);
     assert_eq!(pool.open_matches().count(), 5);
@@ -221,15 +221,7 @@ fn many_matches_share_a_crowd() {
 
 #[test]
 fn the_budget_counts_fills_and_they_go_on() {
-    let games: Vec<LiveMatch> = (1..=5)
-        .map(|id| live(id, &["0 1500 3 1 eu:20 -"], &[0, 1], 0))
-        .collect();
-    let mut pool = with(
-        mode(2, 2, 2),
-        Backfill::High,
-        &games,
-        &["1500 1 1 eu:20 -"; 5],
-    );
+    let mut pool = duels(5, 5);
     let two = Budget { matches_max: 2 };
     let counts = [(2, true), (2, true), (1, false)];
     for (fills, carry_over) in counts {

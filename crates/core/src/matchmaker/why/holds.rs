@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::{Candidate, Hold, Judge, Next, Relaxation, Supply};
-use crate::flexmatch::Team;
 use crate::matchmaker::index::bits;
 use crate::matchmaker::{count, teams};
 use crate::ticket::Ticket;
@@ -133,13 +132,8 @@ impl Judge<'_> {
                 seated[team].push(self.index.slots.ticket(slot));
             }
         }
-        let teams: Vec<Team<'_>> = set
-            .team_names()
-            .zip(&seated)
-            .map(|(name, tickets)| Team { name, tickets })
-            .collect();
-        let region = Some(&self.index.regions[region]);
-        let judged = set.judge_in(&teams, region, Timestamp(self.now));
+        let region = &self.index.regions[region];
+        let judged = set.judge_teams(&seated, Some(region), Timestamp(self.now));
         judged.err().map(|broken| set.explain(broken))
     }
 

@@ -15,17 +15,6 @@ pub(in super::super) struct Given {
     pub(in super::super) is_new: bool,
 }
 
-fn allocation(server: &GameServer, match_id: MatchId) -> Allocation {
-    Allocation {
-        match_id,
-        server: server.name.clone(),
-        fleet: server.fleet.clone(),
-        region: server.region.clone(),
-        address: server.address.clone(),
-        port: server.game_port(),
-    }
-}
-
 impl World {
     /// Gives a server to the match, or the one it already has (I3).
     pub(in super::super) fn allocate(
@@ -40,7 +29,7 @@ impl World {
         };
         if let Some(server) = servers().find(has) {
             return Ok(Given {
-                allocation: allocation(server, match_id),
+                allocation: server.allocation(match_id),
                 is_new: false,
             });
         }
@@ -49,7 +38,7 @@ impl World {
                 region: request.region.clone(),
             })?;
         let given = Given {
-            allocation: allocation(server, match_id),
+            allocation: server.allocation(match_id),
             is_new: true,
         };
         self.enter_allocated(&given.allocation.server, Some(request), now);
