@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use self::check::{check_labels, check_player, known_region};
 use crate::fleet::GameServer;
 use crate::id::{GameModeName, MatchId, PlayerId, Region, TicketId};
-use crate::limits::{
-    ATTRIBUTE_BYTES_MAX, ATTRIBUTE_LIST_MAX, ATTRIBUTE_MAP_MAX, ATTRIBUTES_MAX, LATENCY_MAX_MS,
-    PARTY_PLAYERS_MAX, REGIONS_MAX, SKILL_MAX,
-};
+use crate::limits::{PARTY_PLAYERS_MAX, REGIONS_MAX};
 use crate::mode::GameMode;
 use crate::time::Timestamp;
+
+mod check;
 
 /// A value of an attribute.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,9 +32,9 @@ pub enum Attribute {
 pub struct TicketPlayer {
     /// Who.
     pub player_id: PlayerId,
-    /// Rating in this game mode; finite, within ±[`SKILL_MAX`].
+    /// Rating in this game mode; finite, within ±[`crate::limits::SKILL_MAX`].
     pub skill: f64,
-    /// How uncertain the rating is: its standard deviation, in the same points; finite, 0 to [`SKILL_MAX`].
+    /// How uncertain the rating is: its standard deviation, in the same points; finite, 0 to [`crate::limits::SKILL_MAX`].
     #[serde(default)]
     pub skill_uncertainty: f64,
     /// Measured latency per region, milliseconds. Empty means not measured: the ticket's preference decides.
@@ -330,105 +330,6 @@ impl NewTicket {
             requeues: 0,
         }
     }
-}
-
-fn known_region(region: &Region, regions: &[Region], field: &str) -> Result<(), InvalidTicket> {
-    if regions.contains(region) {
-        return Ok(());
-    }
-    let known = regions
-        .iter()
-        .map(Region::as_str)
-        .collect::<Vec<_>>()
-        .join(", ");
-    Err(invalid(
-        field,
-        format!(
-            "there is no region {:?}; there are {known}",
-            region.as_str()
-        ),
-    ))
-}
-
-fn check_player(
-    player: &TicketPlayer,
-    regions: &[Region],
-    index: usize,
-) -> Result<(), InvalidTicket> {
-    if !player.skill.is_finite() || player.skill.abs() > SKILL_MAX {
-        return Err(invalid(
-            format!("players[{index}].skill"),
-            format!("must be a number within ±{SKILL_MAX}"),
-        ));
-    }
-    if !(0.0..=SKILL_MAX).contains(&player.skill_uncertainty) {
-        return Err(invalid(
-            format!("players[{index}].skill_uncertainty"),
-            format!("must be a number from 0 to {SKILL_MAX}"),
-        ));
-    }
-    for (region, latency_ms) in &player.latencies_ms {
-        let field = format!("players[{index}].latencies_ms.{region}");
-        known_region(region, regions, &field)?;
-        if *latency_ms > LATENCY_MAX_MS {
-            return Err(invalid(
-                field,
-                format!("{latency_ms} ms; at most {LATENCY_MAX_MS} is a latency"),
-            ));
-        }
-    }
-    if player.attributes.len() > ATTRIBUTES_MAX {
-        return Err(invalid(
-            format!("players[{index}].attributes"),
-            format!("at most {ATTRIBUTES_MAX} are possible"),
-        ));
-    }
-    for (key, value) in &player.attributes {
-        if !good_attribute(value) || key.len() > ATTRIBUTE_BYTES_MAX {
-            let key: String = key.chars().take(32).collect();
-            let why = format!(
-                "must be a finite number, a text of at most {ATTRIBUTE_BYTES_MAX} bytes, a list of at most \
-                 {ATTRIBUTE_LIST_MAX} such texts, or at most {ATTRIBUTE_MAP_MAX} numbers by name"
-            );
-            return Err(invalid(format!("players[{index}].attributes.{key}"), why));
-        }
-    }
-    Ok(())
-}
-
-fn good_attribute(value: &Attribute) -> bool {
-    let short = |text: &String| text.len() <= ATTRIBUTE_BYTES_MAX;
-    match value {
-        Attribute::Number(number) => number.is_finite(),
-        Attribute::Text(text) => short(text),
-        Attribute::List(texts) => texts.len() <= ATTRIBUTE_LIST_MAX && texts.iter().all(short),
-        Attribute::Map(numbers) => {
-            let good = |(name, number): (&String, &f64)| short(name) && number.is_finite();
-            numbers.len() <= ATTRIBUTE_MAP_MAX && numbers.iter().all(good)
-        }
-    }
-}
-
-fn check_labels(requirements: &Requirements) -> Result<(), InvalidTicket> {
-    if requirements.labels.len() > ATTRIBUTES_MAX {
-        return Err(invalid(
-            "requirements",
-            format!("at most {ATTRIBUTES_MAX} are possible"),
-        ));
-    }
-    let long = |text: &str| text.len() > ATTRIBUTE_BYTES_MAX;
-    if requirements
-        .labels
-        .iter()
-        .any(|(key, value)| long(key) || long(value))
-        || requirements.preferred_zone.as_deref().is_some_and(long)
-    {
-        return Err(invalid(
-            "requirements",
-            format!("keys and values have at most {ATTRIBUTE_BYTES_MAX} bytes"),
-        ));
-    }
-    Ok(())
 }
 
 /// Whether the whole party can play in `region`: preferred (when preferences are given) and measured by every player
