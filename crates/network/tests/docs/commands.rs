@@ -34,7 +34,7 @@ fn spans(page: &str) -> Vec<String> {
 fn arguments(line: &str) -> Option<Vec<&str>> {
     let rest = match line.split_once("stadion network ") {
         Some((_, rest)) => rest,
-        None => line.split_once("stadion-network -- stadion-network ")?.1,
+        None => line.split_once("-- stadion-network ")?.1,
     };
     let words = rest.split_whitespace();
     Some(
