@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use stadion_netlab::{
-    Echo, Flood, FloodReport, FloodSpec, Play, PlaySpec, Sources, Wire, pause, play,
+    Echo, Flood, FloodReport, FloodSpec, Play, PlaySpec, Sources, Wire, keep_off, pause, play,
 };
 
 use super::hosts::{GAME, defend};
@@ -31,6 +31,8 @@ const ADDED_P99_MS: f64 = 1.0;
 pub(super) fn run(v6: bool) -> Result<Vec<Figure>, Failure> {
     let family = if v6 { "v6" } else { "v4" };
     let with_guide = guide::is_possible();
+    // Games beside the core that takes the flood, as `optimize` places interrupts and games.
+    let _games = super::stages::last_core().map(keep_off).transpose()?;
     let mut figures = Vec::new();
     let alone = alone(v6, Column::None)?;
     figures.push(Figure::alone(

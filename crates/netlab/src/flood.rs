@@ -66,6 +66,7 @@ pub struct FloodSpec {
     /// What is sent.
     pub what: What,
     /// The core that sends, which is also the one that receives: a packet of a veth pair is worked on where it was sent.
+    /// Without one the flood runs anywhere, when no process wants to run: an attacker takes no turns of the host's.
     pub core: Option<usize>,
     /// Packets per second; `None` for the highest rate that the core makes.
     pub rate_per_s: Option<u32>,
@@ -137,13 +138,12 @@ impl Flood {
         let sent = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&sent);
         let task = Task::start(move |stop| {
-            // An attacker takes no turns of the host's processes: this thread runs when none of them wants to. The work on
-            // its packets where they arrive is done all the same.
-            nice(LOWEST_PRIORITY).ok();
             if let Some(core) = spec.core {
                 let mut set = CpuSet::new();
                 set.set(core);
                 sched_setaffinity(None, &set).expect("the core is one of this machine");
+            } else {
+                nice(LOWEST_PRIORITY).ok();
             }
             send(&socket, &address, &frames, &spec, stop, &counted)
         });

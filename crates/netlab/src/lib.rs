@@ -9,6 +9,7 @@
 mod bulk;
 mod clock;
 mod connect;
+mod cores;
 mod echo;
 mod error;
 mod flood;
@@ -23,6 +24,7 @@ mod task;
 pub use bulk::{Bulk, BulkKind};
 pub use clock::{monotonic, pause};
 pub use connect::{Acceptor, Connects, connects};
+pub use cores::{KeptOff, keep_off};
 pub use echo::Echo;
 pub use error::LabError;
 pub use flood::{Flood, FloodReport, FloodSpec, Sources, What};
