@@ -1,6 +1,8 @@
 //! The command line of `stadion network`.
 
-mod show;
+mod command;
+pub(crate) mod show;
+mod told;
 pub mod watch;
 mod wire;
 
@@ -27,8 +29,9 @@ that changes. Unless confirmed in time, a process of its own puts everything bac
 
 Exit codes:
   0  done; for a plan: nothing to change
-  1  failed; what was changed has been put back
-  2  a plan: changes are pending, or others changed what is ours (also: the command line is wrong)
+  1  failed; what was changed has been put back (rollback: something could not be, and is named)
+  2  a plan: changes are pending; status: what is ours was changed, lost, or could not be put back
+     (also: the command line is wrong)
   3  the profile is wrong
   4  rights are missing
   5  refused, another run is at work, or with --strict something was left out
@@ -57,14 +60,9 @@ pub struct Network {
 /// What holds for every verb.
 #[derive(Args, Clone, Debug)]
 pub struct Common {
-    /// The profile: a file, `recommended` or `guide`
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        default_value = "recommended"
-    )]
-    pub profile: String,
+    /// The profile: a file, `recommended` or `guide`; else what was applied here last, and `recommended` before that
+    #[arg(long, global = true, value_name = "FILE")]
+    pub profile: Option<String>,
     /// Answer in JSON
     #[arg(long, global = true)]
     pub json: bool,

@@ -10,6 +10,7 @@ pub(crate) mod journal;
 mod persist;
 mod plan;
 mod revert;
+mod told;
 mod watch;
 
 use std::cell::Cell;
@@ -19,15 +20,19 @@ use std::time::Duration;
 use crate::host::Host;
 use crate::subject::Subject;
 use crate::{Error, Result, Skip};
-use journal::{Lock, StateDir, unless_disk};
+use journal::{Entry, Lock, Phase, StateDir, Transaction, unless_disk};
 
 pub use apply::{Applied, Options};
 pub use plan::{Drift, Pending, Plan};
 pub use revert::PutBack;
+pub use told::Told;
 pub use watch::TimerProgram;
 
 /// Where journals are kept unless told otherwise.
 pub const STATE_DIR: &str = "/var/lib/stadion-network";
+
+/// A timer holds the lock in passing when it looks whether something is left to do.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 /// Called between any two steps that a crash could come between, with a number that grows; tests end the process here.
 pub type BetweenSteps<'a> = &'a dyn Fn(usize);
@@ -78,6 +83,15 @@ impl<'a> Engine<'a> {
         Ok(known.verbs)
     }
 
+    /// What was confirmed and is not put back yet.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn changed(&self) -> Result<Vec<Subject>> {
+        let known = self.current_baseline()?.unwrap_or_default();
+        Ok(known.entries.into_iter().map(|e| e.wish.subject).collect())
+    }
+
     /// The table as it is listed, if it is there.
     ///
     /// # Errors
@@ -112,7 +126,7 @@ impl<'a> Engine<'a> {
     pub fn rollback(&self) -> Result<PutBack> {
         let _lock = self.lock()?;
         let mut done = self.heal_locked()?.unwrap_or_default();
-        if let Some(waiting) = self.dir.transaction()? {
+        if let Some(waiting) = self.transaction()? {
             done.join(self.revert(waiting, "rolled back")?);
         }
         if let Some(baseline) = self.dir.baseline()? {
@@ -131,9 +145,70 @@ impl<'a> Engine<'a> {
     }
 
     fn lock(&self) -> Result<Lock> {
-        self.dir
-            .try_lock("lock")?
-            .ok_or_else(|| Error::Busy("it holds the lock".into()))
+        let until = self.host.uptime() + LOCK_WAIT;
+        loop {
+            if let Some(lock) = self.try_lock()? {
+                return Ok(lock);
+            }
+            if self.host.uptime() > until {
+                return Err(Error::Busy("it holds the lock".into()));
+            }
+            self.host.pause(LOCK_WAIT / 100);
+        }
+    }
+
+    /// The lock, which tools hold with us; nothing when another run holds it.
+    fn try_lock(&self) -> Result<Option<Lock>> {
+        let lock = self.dir.try_lock("lock")?;
+        if let Some(lock) = &lock {
+            lock.share(true)?;
+        }
+        Ok(lock)
+    }
+
+    /// The change on its way. Of one in a namespace that had our name only what is in files can be put back.
+    fn transaction(&self) -> Result<Option<Transaction>> {
+        let Some(mut transaction) = self.dir.transaction()? else {
+            return Ok(None);
+        };
+        if self.is_other_netns(&transaction.netns) {
+            transaction.entries.retain(Entry::is_file);
+            transaction.verbs.clear();
+            transaction.told = None;
+            if transaction.phase != Phase::Confirmed {
+                transaction.phase = Phase::Waiting;
+                transaction.deadline_ms = 0;
+            }
+        }
+        Ok(Some(transaction))
+    }
+
+    /// Whether `netns` is not where we are, but one that had the same name.
+    fn is_other_netns(&self, netns: &str) -> bool {
+        self.host.netns_name().is_some() && netns != self.host.netns_identity()
+    }
+
+    /// The subject of `entry` as it is called now: an interface may have got another name. Nothing when it is gone.
+    fn now_called(&self, entry: &Entry) -> Option<Subject> {
+        let subject = &entry.wish.subject;
+        let Some(name) = subject.interface().filter(|_| self.host.is_real()) else {
+            return Some(subject.clone());
+        };
+        if self.host.interface_number(name).is_some() {
+            return Some(subject.clone());
+        }
+        // Numbers begin anew with the machine.
+        let (number, _) = entry
+            .number
+            .as_ref()
+            .filter(|(_, boot)| *boot == self.boot())?;
+        Some(subject.at_interface(self.host.interface_name(*number)?))
+    }
+
+    /// The number of the interface of `subject`, for [`Self::now_called`].
+    fn number_of(&self, subject: &Subject) -> Option<(u32, String)> {
+        let number = self.host.interface_number(subject.interface()?)?;
+        Some((number, self.boot()))
     }
 
     fn uptime_ms(&self) -> u64 {
@@ -146,13 +221,6 @@ impl<'a> Engine<'a> {
             .ok()
             .flatten()
             .map(actuate::one_line)
-            .unwrap_or_default()
-    }
-
-    /// Tells the network namespace from one that had the same name.
-    fn netns_number(&self) -> String {
-        self.host
-            .read_link("/proc/thread-self/ns/net")
             .unwrap_or_default()
     }
 }

@@ -3,6 +3,8 @@
 
 pub(crate) mod durable;
 mod elsewhere;
+#[cfg(test)]
+pub(crate) mod of_files;
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -13,12 +15,15 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
+use rustix::net::{AddressFamily, SocketFlags, SocketType, netdevice, socket_with};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::{Error, Result};
 
 /// No file of `/proc`, `/sys` or of ours that we read is longer.
 const FILE_BYTES_MAX: u64 = 64 << 20;
+/// Directories of files that others may read.
+const DIR_MODE: u32 = 0o755;
 /// What a tool says is cut to this in messages.
 const SAID_BYTES_MAX: usize = 600;
 /// Tools are done in a moment, and nft lists a million elements in half a minute. One that hangs would keep the lock, and
@@ -77,6 +82,28 @@ impl Host {
             root: root.to_path_buf(),
             ..Self::node()
         }
+    }
+
+    /// Tells the network namespace from one that had the same name: numbers are used again, moments are not.
+    #[must_use]
+    pub fn netns_identity(&self) -> String {
+        use std::os::unix::fs::MetadataExt as _;
+        fs::metadata("/proc/thread-self/ns/net").map_or_else(
+            |_| String::new(),
+            |ns| format!("{} {}.{:09}", ns.ino(), ns.ctime(), ns.ctime_nsec()),
+        )
+    }
+
+    /// The number of an interface, which it keeps when it gets another name; nothing when there is none of this name.
+    #[must_use]
+    pub fn interface_number(&self, name: &str) -> Option<u32> {
+        netdevice::name_to_index(any_socket()?, name).ok()
+    }
+
+    /// The name that the interface with this number has now; nothing when there is none.
+    #[must_use]
+    pub fn interface_name(&self, number: u32) -> Option<String> {
+        netdevice::index_to_name(any_socket()?, number).ok()
     }
 
     /// The network namespace that was entered by name.
@@ -187,7 +214,11 @@ impl Host {
     /// # Errors
     /// [`Error::File`].
     pub fn replace(&self, path: &str, text: &str, mode: u32) -> Result<()> {
-        durable::replace(&self.at(path), text.as_bytes(), mode)
+        let place = self.at(path);
+        place
+            .parent()
+            .map_or(Ok(()), |dir| durable::make_dirs(dir, DIR_MODE))
+            .and_then(|()| durable::replace(&place, text.as_bytes(), mode))
             .map_err(|source| file_error("writing", Path::new(path), source))
     }
 
@@ -199,7 +230,7 @@ impl Host {
         let place = self.at(path);
         let made = place
             .parent()
-            .map_or(Ok(()), fs::create_dir_all)
+            .map_or(Ok(()), |dir| durable::make_dirs(dir, DIR_MODE))
             .and_then(|()| match fs::remove_file(&place) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                 _ => std::os::unix::fs::symlink(target, &place),
@@ -247,17 +278,16 @@ impl Host {
         let mut command = Command::new(path);
         command
             .args(args)
+            // Whoever starts us by `sudo` must not steer by variables what tools do as root, nor in which language.
+            .env_clear()
             .env("LC_ALL", "C")
             // What it starts ends with it.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        if self.is_real() {
-            // A user without privileges has no sbin on the path, and may read all the same.
-            let path = std::env::var("PATH").unwrap_or_default();
-            command.env("PATH", format!("{path}:/usr/sbin:/sbin:/usr/bin:/bin"));
-        }
+        let own = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", search_path(&own));
         let failed = |source: io::Error| match source.kind() {
             io::ErrorKind::NotFound => Error::ToolMissing {
                 program: program.into(),
@@ -351,6 +381,26 @@ impl Host {
     }
 }
 
+/// Questions about interfaces go by a socket; which one does not matter.
+fn any_socket() -> Option<OwnedFd> {
+    socket_with(
+        AddressFamily::INET,
+        SocketType::DGRAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .ok()
+}
+
+/// Where tools are looked for: first where packages put them, which only root can write, then in what is absolute of `own`,
+/// for systems that have them elsewhere.
+fn search_path(own: &str) -> String {
+    const SYSTEM: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+    let absolute = own.split(':').filter(|place| place.starts_with('/'));
+    let all: Vec<&str> = SYSTEM.split(':').chain(absolute).collect();
+    all.join(":")
+}
+
 fn command_line(program: &str, args: &[&str]) -> String {
     format!("{program} {}", args.join(" "))
 }
@@ -392,6 +442,14 @@ fn shorten(said: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tools_come_from_the_system_first_and_never_from_where_we_happen_to_be() {
+        assert_eq!(
+            search_path(".::bin:/opt/tools:../x"),
+            "/usr/sbin:/usr/bin:/sbin:/bin:/opt/tools"
+        );
+    }
 
     #[test]
     fn a_tool_that_hangs_is_ended_with_all_that_it_started() {

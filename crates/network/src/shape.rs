@@ -97,16 +97,20 @@ pub fn shape(profile: &Shape, facts: &Facts) -> Result<Shaping> {
 
 /// The interfaces that are shaped.
 pub(crate) fn interfaces<'a>(profile: &Shape, facts: &'a Facts) -> Result<Vec<&'a Interface>> {
-    let known = || -> Vec<&str> {
+    let known = || {
         let outward = facts.interfaces.iter().filter(|known| !known.loopback);
-        outward.map(|known| known.name.as_str()).collect()
+        let names: Vec<&str> = outward.map(|known| known.name.as_str()).collect();
+        match names[..] {
+            [] => "there is none but the loopback interface".to_owned(),
+            _ => format!("there are: {}", names.join(", ")),
+        }
     };
     if profile.interfaces.is_empty() {
         let uplinks: Vec<&Interface> = facts.uplinks().collect();
         if uplinks.is_empty() {
             return Err(Error::Refused(format!(
-                "no default route tells which interface is the uplink: name it with `--interface` (there are: {})",
-                known().join(", ")
+                "no default route tells which interface is the uplink: name it with `--interface` ({})",
+                known()
             )));
         }
         return Ok(uplinks);
@@ -115,8 +119,8 @@ pub(crate) fn interfaces<'a>(profile: &Shape, facts: &'a Facts) -> Result<Vec<&'
         let found = facts.interface(name).filter(|found| !found.loopback);
         found.ok_or_else(|| {
             Error::Refused(format!(
-                "there is no interface `{name}` to shape (there are: {})",
-                known().join(", ")
+                "there is no interface `{name}` to shape ({})",
+                known()
             ))
         })
     };

@@ -26,6 +26,28 @@ pub enum Subject {
     Link(String),
 }
 
+impl Subject {
+    /// The interface that it goes with.
+    #[must_use]
+    pub const fn interface(&self) -> Option<&String> {
+        match self {
+            Self::Mtu(interface) | Self::Qdisc(interface) | Self::Xdp(interface) => Some(interface),
+            _ => None,
+        }
+    }
+
+    /// The same of the interface `name`, where it goes with one.
+    #[must_use]
+    pub fn at_interface(&self, name: String) -> Self {
+        match self {
+            Self::Mtu(_) => Self::Mtu(name),
+            Self::Qdisc(_) => Self::Qdisc(name),
+            Self::Xdp(_) => Self::Xdp(name),
+            other => other.clone(),
+        }
+    }
+}
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -11,13 +11,14 @@ mod kernel;
 mod program;
 
 use std::io;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::facts::Facts;
-use crate::host::Host;
+use crate::host::{Host, file_error};
 use crate::profile::Profile;
 use crate::profile::firewall::{Ports, Protocol};
 use crate::profile::protect::{Rate, Xdp};
@@ -156,7 +157,7 @@ impl Stage {
             }
         }
         let buckets = Map::new(Kind::LruHash, "stadion_source", 16, 8, wanted.sources)?;
-        let counters = Map::new(Kind::PerCpuArray, "stadion_count", 4, 8, COUNTERS)?;
+        let counters = Map::new(Kind::PerCpuArray, COUNTERS_NAME, 4, 8, COUNTERS)?;
         let maps = Maps {
             blocked: blocked.number(),
             ports: ports.number(),
@@ -189,12 +190,87 @@ impl Stage {
     /// # Errors
     /// When the kernel does not say it.
     pub fn counts(&self) -> io::Result<Counts> {
-        Ok(Counts {
-            dropped_blocked: self.counters.sum(DROPPED_BLOCKED)?,
-            dropped_source: self.counters.sum(DROPPED_SOURCE)?,
-            measured: self.counters.sum(MEASURED)?,
+        Counts::of(&self.counters)
+    }
+}
+
+impl Counts {
+    fn of(counters: &Map) -> io::Result<Self> {
+        Ok(Self {
+            dropped_blocked: counters.sum(DROPPED_BLOCKED)?,
+            dropped_source: counters.sum(DROPPED_SOURCE)?,
+            measured: counters.sum(MEASURED)?,
         })
     }
+}
+
+/// What our program at each interface has done since it was put there.
+///
+/// # Errors
+/// [`Error::Privilege`] for those who may not look, and when `ip` is not there or says what we do not understand.
+pub fn counts(host: &Host) -> Result<Vec<(String, Counts)>> {
+    let mut found = Vec::new();
+    // A directory has no kernel of its own.
+    if !host.is_real() {
+        return Ok(found);
+    }
+    for there in programs(&host.must_run("ip", &["-j", "link", "show"], "")?)? {
+        // Only who may ask for programs is told their names.
+        let Some(name) = there.name else {
+            return Err(Error::Privilege {
+                what: "looking at programs of XDP".into(),
+                needs: "CAP_BPF",
+                hint: "run it as root".into(),
+            });
+        };
+        if !name.starts_with(NAME_START) {
+            continue;
+        }
+        let failed = |source| {
+            file_error(
+                "asking the program of XDP at",
+                Path::new(&there.interface),
+                source,
+            )
+        };
+        let counts = kernel::counters_of(there.number, COUNTERS_NAME)
+            .and_then(|map| map.map(|map| Counts::of(&map)).transpose());
+        match counts {
+            // Taken away in this moment.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            counts => found.extend(
+                counts
+                    .map_err(failed)?
+                    .map(|counts| (there.interface, counts)),
+            ),
+        }
+    }
+    Ok(found)
+}
+
+/// A program of XDP at an interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct There {
+    interface: String,
+    number: u32,
+    name: Option<String>,
+}
+
+/// The programs that `ip -j link show` lists.
+pub(crate) fn programs(json: &str) -> Result<Vec<There>> {
+    let links: Vec<Value> = serde_json::from_str(json).map_err(|error| Error::Parse {
+        what: "ip -j link show".into(),
+        said: error.to_string(),
+    })?;
+    let there = |link: &Value| {
+        let program = &link["xdp"]["prog"];
+        Some(There {
+            interface: link["ifname"].as_str()?.to_owned(),
+            number: u32::try_from(program["id"].as_u64()?).ok()?,
+            name: program["name"].as_str().map(str::to_owned),
+        })
+    };
+    Ok(links.iter().filter_map(there).collect())
 }
 
 /// The key of a network in a trie of prefixes (`struct bpf_lpm_trie_key`): bits that count, then the address as IPv6.
@@ -271,11 +347,16 @@ pub fn wishes(profile: &Profile, facts: &Facts) -> Result<(Vec<Wish>, Vec<Skip>)
     Ok((wishes, skips))
 }
 
-/// Where the text of what we put at an interface is kept until the next boot, as the kernel keeps the program.
-fn text_path(host: &Host, interface: &str) -> String {
-    let space = host.netns_name().unwrap_or_default();
-    format!("/run/stadion-network-xdp/{space}.{interface}")
+/// Where the text of the program `name` is kept until the next boot. By that name, because those of interfaces change, and
+/// several may have one program.
+fn text_path(name: &str) -> String {
+    format!("/run/stadion-network-xdp/{name}")
 }
+
+/// The map that counts, by its name in the kernel.
+const COUNTERS_NAME: &str = "stadion_count";
+/// What the names of our programs begin with.
+const NAME_START: &str = "st_";
 
 /// Begins with what tells our programs; 48 bits of a digest of the text tell them apart (the kernel takes 15 letters).
 fn program_name(text: &str) -> String {
@@ -283,7 +364,7 @@ fn program_name(text: &str) -> String {
     digest
         .iter()
         .take(6)
-        .fold(String::from("st_"), |name, byte| {
+        .fold(String::from(NAME_START), |name, byte| {
             name + &format!("{byte:02x}")
         })
 }
@@ -313,21 +394,20 @@ pub fn read(host: &Host, interface: &str) -> Result<Option<String>> {
             })
         };
     }
-    let wrong = |said: String| Error::Parse {
-        what: command.clone(),
-        said,
-    };
-    let value: Value =
-        serde_json::from_str(&output.stdout).map_err(|error| wrong(error.to_string()))?;
-    let program = &value[0]["xdp"]["prog"];
-    if program.is_null() {
+    let Some(there) = programs(&output.stdout)?.pop() else {
         return Ok(None);
-    }
-    let name = program["name"].as_str().unwrap_or("without a name");
-    let text = host.read(&text_path(host, interface))?;
+    };
+    let name = there.name.as_deref().unwrap_or("without a name");
+    // The name is somebody else's word.
+    let text = match name.strip_prefix(NAME_START) {
+        Some(digest) if digest.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            host.read(&text_path(name))?
+        }
+        _ => None,
+    };
     Ok(Some(match text {
         Some(text) if program_name(&text) == name => text,
-        _ => format!("program {} {name}", program["id"]),
+        _ => format!("program {} {name}", there.number),
     }))
 }
 
@@ -363,15 +443,14 @@ pub fn write(host: &Host, interface: &str, text: Option<&str>) -> Result<()> {
                 .map_err(failed("taking the program of XDP from"))?;
         }
     }
-    let path = text_path(host, interface);
     let Some(text) = text else {
-        return host.remove(&path);
+        return Ok(());
     };
     let wanted: Wanted = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
     let stage = Stage::named(&program_name(text), &wanted)
         .map_err(failed("loading the program of XDP for"))?;
     // First the text: a program whose text nobody has could not be told from somebody else's.
-    host.replace(&path, text, 0o600)?;
+    host.replace(&text_path(&program_name(text)), text, 0o600)?;
     let attach = |mode| stage.attach(interface, mode);
     match wanted.xdp {
         Xdp::Off => Ok(()),

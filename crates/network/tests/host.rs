@@ -3,7 +3,9 @@
 
 mod host {
     mod journal;
+    mod night;
     pub(crate) mod space;
+    mod tools;
 }
 
 use host::space::{Space, run, wait_for};

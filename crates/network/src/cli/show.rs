@@ -1,6 +1,6 @@
 //! Answers in words, and in JSON.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use serde::Serialize;
 use serde_json::json;
@@ -14,14 +14,49 @@ use crate::{Error, Result, Skip};
 /// Longer states are told by their number of lines.
 const STATE_BYTES_MAX: usize = 60;
 
+/// Writes an answer. Whoever reads it may have had enough, as `head` has; that changes nothing in what was done.
 pub(super) fn print(out: &mut dyn Write, text: &str) -> Result<()> {
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|source| Error::File {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(source) if source.kind() != ErrorKind::BrokenPipe => Err(Error::File {
             what: "writing",
             path: "standard output".into(),
             source,
-        })
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// `text` so that no name or value of the host steers the terminal that shows it.
+pub(crate) fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' => shown.push(c),
+            c if c.is_control() => shown.extend(c.escape_default()),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// Writes an answer for people.
+fn tell(out: &mut dyn Write, text: &str) -> Result<()> {
+    print(out, &printable(text))
+}
+
+/// Says what went wrong: to people, and in JSON to whoever asked for it. That nobody listens is no further failure.
+pub(super) fn complain(error: &Error, as_json: bool, out: &mut dyn Write) {
+    let said = printable(&format!("stadion network: {error}\n"));
+    std::io::stderr().write_all(said.as_bytes()).ok();
+    if as_json {
+        let value = json!({
+            "error": error.to_string(),
+            "exit_code": error.exit_code(),
+            "is_worth_a_retry": error.is_worth_a_retry(),
+        });
+        // On one line, as `monitor` writes.
+        print(out, &format!("{value}\n")).ok();
+    }
 }
 
 fn print_json(out: &mut dyn Write, value: &impl Serialize) -> Result<()> {
@@ -36,6 +71,7 @@ pub(super) fn plan(
     verbs: &[&str],
     plan: &Plan,
     facts: &Facts,
+    confirm: &str,
     as_json: bool,
     out: &mut dyn Write,
 ) -> Result<()> {
@@ -60,11 +96,11 @@ pub(super) fn plan(
     for note in &plan.notes {
         text.push_str(&format!("\nnote: {note}\n"));
     }
-    text.push_str(&pending(plan));
+    text.push_str(&pending(plan, confirm));
     if !plan.changes.is_empty() {
         text.push_str("\nNothing was changed. --apply carries this out.\n");
     }
-    print(out, &text)
+    tell(out, &text)
 }
 
 fn one_change(change: &Change) -> String {
@@ -117,8 +153,16 @@ fn drift(plan: &Plan) -> String {
 
 fn lost(plan: &Plan) -> String {
     let lines = plan.lost.iter().map(|subject| {
-        format!("\n  - {subject}: as it was before us, since a reboot or by somebody; --apply the verb again\n")
+        format!("\n  - {subject}: as it was before us, since a reboot or by somebody, or gone with its interface; --apply the verb again\n")
     });
+    lines.collect()
+}
+
+fn stuck(plan: &Plan) -> String {
+    let lines = plan
+        .stuck
+        .iter()
+        .map(|subject| format!("\n  ! {subject}: could not be put back; `rollback` tries again\n"));
     lines.collect()
 }
 
@@ -129,12 +173,16 @@ fn skips(skips: &[Skip]) -> String {
     lines.collect()
 }
 
-fn pending(plan: &Plan) -> String {
+fn pending(plan: &Plan, confirm: &str) -> String {
     match plan.pending {
         None => String::new(),
-        Some(pending) if pending.waits_for_confirm => format!(
-            "\nA change waits to be confirmed; it is put back in {} s unless `confirm` is said.\n",
+        Some(pending) if pending.waits_for_confirm && pending.is_watched => format!(
+            "\nA change waits to be confirmed; it is put back in {} s unless this is said:\n  {confirm}\n",
             pending.remaining_ms.div_ceil(1_000)
+        ),
+        Some(pending) if pending.waits_for_confirm => format!(
+            "\nA change waits to be confirmed, and its timer is gone: nobody puts it back before the next command. Say one:\n  {confirm}\n  {}\n",
+            confirm.replace(" confirm", " rollback")
         ),
         Some(_) => "\nA run was cut short; what it changed is put back by its timer or by the next command.\n".into(),
     }
@@ -143,6 +191,7 @@ fn pending(plan: &Plan) -> String {
 pub(super) fn applied(
     verbs: &[&str],
     applied: &Applied,
+    confirm: &str,
     as_json: bool,
     out: &mut dyn Write,
 ) -> Result<()> {
@@ -155,18 +204,18 @@ pub(super) fn applied(
         (0, _) => "Nothing was changed. What is left out is not in force; --strict makes that a failure.\n".into(),
         (changed, None) => format!("{changed} changed, read back, tested and confirmed.\n"),
         (changed, Some(ms)) => format!(
-            "{changed} changed, read back and tested. Everything is put back in {} s unless `stadion network confirm` is said; best from a new session.\n",
+            "{changed} changed, read back and tested. Everything is put back in {} s unless this is said, best from a new session:\n  {confirm}\n",
             ms.div_ceil(1_000)
         ),
     });
-    print(out, &text)
+    tell(out, &text)
 }
 
 pub(super) fn confirmed(left_out: &[Skip], as_json: bool, out: &mut dyn Write) -> Result<()> {
     if as_json {
         return print_json(out, &json!({ "confirmed": true, "skips": left_out }));
     }
-    print(out, &format!("{}Confirmed.\n", skips(left_out)))
+    tell(out, &format!("{}Confirmed.\n", skips(left_out)))
 }
 
 pub(super) fn put_back(done: &PutBack, as_json: bool, out: &mut dyn Write) -> Result<()> {
@@ -179,6 +228,9 @@ pub(super) fn put_back(done: &PutBack, as_json: bool, out: &mut dyn Write) -> Re
             "left alone, others changed it after us: {subject}\n"
         ));
     }
+    for subject in &done.gone {
+        text.push_str(&format!("gone with its interface: {subject}\n"));
+    }
     for failure in &done.failed {
         text.push_str(&format!("could not be put back: {failure}\n"));
     }
@@ -186,33 +238,39 @@ pub(super) fn put_back(done: &PutBack, as_json: bool, out: &mut dyn Write) -> Re
         0 => "Nothing to put back.\n".to_owned(),
         restored => format!("{restored} put back.\n"),
     });
-    print(out, &text)
+    tell(out, &text)
 }
 
 pub(super) fn status(
     plan: &Plan,
     verbs: &[String],
+    confirm: &str,
     as_json: bool,
     out: &mut dyn Write,
 ) -> Result<()> {
     if as_json {
+        let told = plan.told.as_ref();
+        let told = told.map(|told| json!({ "profile": told.name, "given": told.given }));
         return print_json(
             out,
-            &json!({ "in_force": verbs, "drift": plan.drift, "lost": plan.lost, "pending": plan.pending, "skips": plan.skips }),
+            &json!({ "in_force": verbs, "told": told, "drift": plan.drift, "lost": plan.lost, "stuck": plan.stuck, "pending": plan.pending, "skips": plan.skips }),
         );
     }
     let in_force = match verbs {
         [] => "nothing of ours".to_owned(),
         verbs => verbs.join(", "),
     };
+    let told = plan.told.as_ref();
+    let told = told.map_or_else(String::new, |told| format!(", as {told} has it"));
     let text = format!(
-        "in force: {in_force}\n{}{}{}{}",
+        "in force: {in_force}{told}\n{}{}{}{}{}",
         lost(plan),
         drift(plan),
+        stuck(plan),
         skips(&plan.skips),
-        pending(plan)
+        pending(plan, confirm)
     );
-    print(out, &text)
+    tell(out, &text)
 }
 
 /// Where the guide's numbers harm, as notes of a plan.

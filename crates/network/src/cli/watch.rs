@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::duration;
+use super::{Common, command, duration, show};
 use crate::facts::Facts;
 use crate::host::Host;
 use crate::monitor::sample::Watch;
@@ -164,29 +164,29 @@ impl ReportArgs {
         facts: &Facts,
         plans: &[Planned],
         profile: &Profile,
-        json: bool,
+        common: &Common,
         out: &mut dyn Write,
     ) -> Result<u8> {
         at_least("--interval", self.interval, INTERVAL_MIN)?;
         let host = Arc::new(host);
         let observed = observe(&host, facts, watch(&[], &[], profile), self.interval);
         let mut report = Report::new(&observed, facts, plans, profile);
+        command::point(&mut report, common);
         if self.redact {
             report = report.redacted()?;
         }
-        let text = match json {
+        let text = match common.json {
             true => report.json()?,
-            false => report.markdown(),
+            false => show::printable(&report.markdown()),
         };
-        let (written, path) = match &self.file {
-            Some(path) => (std::fs::write(path, text), path.clone()),
-            None => (out.write_all(text.as_bytes()), "standard output".into()),
-        };
-        written.map_err(|source| Error::File {
-            what: "writing the report to",
-            path,
-            source,
-        })?;
+        match &self.file {
+            Some(path) => std::fs::write(path, text).map_err(|source| Error::File {
+                what: "writing the report to",
+                path: path.clone(),
+                source,
+            })?,
+            None => show::print(out, &text)?,
+        }
         let fails = self
             .fail_on
             .is_some_and(|least| report.worst() >= Some(least));

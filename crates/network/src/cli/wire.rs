@@ -1,22 +1,23 @@
 //! From arguments to the engine and back to words.
 
-use std::fs::File;
-use std::io::{Read as _, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use rustix::process::{Signal, getpid, kill_process};
 
-use super::{Change, Common, Env, Network, Verb, show};
-use crate::engine::{Engine, Options, Plan, TimerProgram};
+use super::told::{beside_before, changed, told};
+use super::{Change, Common, Env, Network, Verb, command, show};
+use crate::engine::{Engine, Options, Plan, TimerProgram, Told};
 use crate::facts::Facts;
 use crate::host::Host;
 use crate::optimize::{self, Devices};
-use crate::profile::{Base, PROFILE_BYTES_MAX, Profile};
+use crate::profile::protect::Xdp;
+use crate::profile::{Base, Profile};
 use crate::report::Planned;
 use crate::rules::{self, Parts};
 use crate::shape;
-use crate::subject::{Subject, Wish};
+use crate::subject::{Risk, Scope, Subject, Wish};
 use crate::{Error, Result, Skip};
 
 /// The exit code of a plan with pending changes.
@@ -40,17 +41,28 @@ struct At<'a> {
     caller: &'a Caller,
 }
 
+impl At<'_> {
+    /// Our command line for `verb`, to be copied.
+    fn line(&self, verb: &str) -> String {
+        command::line(self.common, self.caller, verb)
+    }
+}
+
 /// Does what the command line says. Answers go to `out`, complaints to standard error.
 pub fn run(network: &Network, caller: &Caller, out: &mut dyn Write) -> ExitCode {
     match dispatch(network, caller, out) {
         Ok(code) => ExitCode::from(code),
-        Err(Error::File { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => {
-            ExitCode::SUCCESS
-        }
         Err(error) => {
-            eprintln!("stadion network: {error}");
+            show::complain(&error, network.common.json, out);
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// The exit code says what became of the host, also where the answer finds no place.
+fn answered(shown: Result<()>, out: &mut dyn Write) {
+    if let Err(error) = shown {
+        show::complain(&error, false, out);
     }
 }
 
@@ -63,6 +75,10 @@ fn dispatch(network: &Network, caller: &Caller, out: &mut dyn Write) -> Result<u
     if matches!(network.verb, Verb::Timer { .. }) {
         // Out of the session of whoever started us: what ends that one shall not end this one.
         rustix::process::setsid().ok();
+        // When memory runs out, others are to go before the one who keeps the way back.
+        Host::node()
+            .write_kernel("/proc/self/oom_score_adj", "-1000")
+            .ok();
     }
     let host = match (&common.sysroot, &common.netns, &common.kernel_files) {
         (Some(root), ..) => Host::below(root),
@@ -81,43 +97,49 @@ fn dispatch(network: &Network, caller: &Caller, out: &mut dyn Write) -> Result<u
         return changing(verbs, change, &at, &engine, &host, out);
     }
     match &network.verb {
-        Verb::Monitor(args) => args.run(host, &load(&common.profile)?, common.json, out),
+        Verb::Monitor(args) => {
+            let Told { profile, .. } = told(common, &engine)?;
+            args.run(host, &profile, common.json, out)
+        }
         Verb::Report(args) => {
-            let profile = load(&common.profile)?;
+            let Told { profile, .. } = told(common, &engine)?;
             let facts = facts(&host, caller)?;
             let plans = ALL.map(|verb| Planned {
                 verb,
                 plan: make_plan(&[verb], &profile, &facts, &host, &engine),
             });
-            args.run(host, &facts, &plans, &profile, common.json, out)
+            args.run(host, &facts, &plans, &profile, common, out)
         }
         Verb::ProbeServer(args) => args.run(out),
         Verb::Confirm => {
             may_change(&facts(&host, caller)?, "confirming")?;
             let skips = engine.confirm()?;
-            show::confirmed(&skips, common.json, out)?;
+            answered(show::confirmed(&skips, common.json, out), out);
             Ok(0)
         }
         Verb::Rollback => {
             may_change(&facts(&host, caller)?, "rolling back")?;
             let done = engine.rollback()?;
-            show::put_back(&done, common.json, out)?;
+            answered(show::put_back(&done, common.json, out), out);
             Ok(u8::from(!done.failed.is_empty()))
         }
-        Verb::Status => {
-            let facts = facts(&host, caller)?;
-            let plan = engine.plan(&[], Vec::new(), Vec::new(), &facts)?;
-            let verbs = engine.verbs().unwrap_or_default();
-            show::status(&plan, &verbs, common.json, out)?;
-            let is_whole = !plan.is_pending() && plan.lost.is_empty();
-            Ok(if is_whole { 0 } else { PENDING })
-        }
+        Verb::Status => status(&at, &engine, &host, out),
         Verb::Timer { id } => {
             engine.watch(id)?;
             Ok(0)
         }
         _ => Ok(0),
     }
+}
+
+fn status(at: &At<'_>, engine: &Engine<'_>, host: &Host, out: &mut dyn Write) -> Result<u8> {
+    let facts = facts(host, at.caller)?;
+    let mut plan = engine.plan(&[], Vec::new(), Vec::new(), &facts)?;
+    plan.told = engine.told().unwrap_or_default();
+    let verbs = engine.verbs().unwrap_or_default();
+    show::status(&plan, &verbs, &at.line("confirm"), at.common.json, out)?;
+    let is_whole = !plan.is_pending() && plan.lost.is_empty() && plan.stuck.is_empty();
+    Ok(if is_whole { 0 } else { PENDING })
 }
 
 /// What a verb that changes the host stands for.
@@ -144,16 +166,25 @@ fn changing(
     out: &mut dyn Write,
 ) -> Result<u8> {
     let At { common, caller } = *at;
-    let profile = changed(load(&common.profile)?, change)?;
+    let told = changed(told(common, engine)?, change)?;
     let facts = facts(host, caller)?;
-    let make_plan = || make_plan(verbs, &profile, &facts, host, engine);
+    let make_plan = || {
+        let mut plan = make_plan(verbs, &told.profile, &facts, host, engine)?;
+        plan.notes
+            .extend(beside_before(common, &told, verbs, engine));
+        plan.told = Some(told.clone());
+        Ok(plan)
+    };
     if !change.apply {
         let plan = make_plan()?;
-        show::plan(verbs, &plan, &facts, common.json, out)?;
+        show::plan(verbs, &plan, &facts, &at.line("confirm"), common.json, out)?;
         if common.strict
             && let Some(skip) = plan.skips.first()
         {
-            return Err(Error::Skipped(format!("{} ({})", skip.what, skip.reason)));
+            let error = Error::Skipped(format!("{} ({})", skip.what, skip.reason));
+            // The plan is the answer; in JSON there is one.
+            show::complain(&error, false, out);
+            return Ok(error.exit_code());
         }
         return Ok(if plan.is_pending() { PENDING } else { 0 });
     }
@@ -183,7 +214,11 @@ fn changing(
         timer: &timer,
     };
     let applied = engine.apply(make_plan, &facts, &options)?;
-    show::applied(verbs, &applied, common.json, out)?;
+    let confirm = at.line("confirm");
+    answered(
+        show::applied(verbs, &applied, &confirm, common.json, out),
+        out,
+    );
     Ok(0)
 }
 
@@ -199,46 +234,6 @@ fn may_change(facts: &Facts, what: &str) -> Result<()> {
             false => "run it as root, with sudo; the plan works without".into(),
         },
     })
-}
-
-/// The profile that `--profile` names.
-fn load(name: &str) -> Result<Profile> {
-    match name {
-        "recommended" => Ok(Profile::builtin(Base::Recommended)),
-        "guide" => Ok(Profile::builtin(Base::Guide)),
-        path => {
-            let mut text = String::new();
-            File::open(path)
-                // One byte more than may be, so that more is seen.
-                .and_then(|file| file.take(PROFILE_BYTES_MAX + 1).read_to_string(&mut text))
-                .map_err(|error| Error::Profile {
-                    path: path.into(),
-                    what: format!("{error}; `recommended` and `guide` are built in"),
-                })?;
-            Profile::parse(path, &text)
-        }
-    }
-}
-
-/// What the command line says, over the profile.
-fn changed(mut profile: Profile, change: &Change) -> Result<Profile> {
-    if let Some(rate) = &change.rate {
-        let rate = rate
-            .parse()
-            .map_err(|error| Error::Usage(format!("--rate: {error}")))?;
-        profile.traffic_shape.rate = Some(rate);
-    }
-    if !change.interfaces.is_empty() {
-        profile.traffic_shape.interfaces = change.interfaces.clone();
-    }
-    profile.firewall.games.extend(change.games.iter().cloned());
-    for net in &change.trusted {
-        let net = net
-            .parse()
-            .map_err(|error| Error::Usage(format!("--trusted {net}: {error}")))?;
-        profile.firewall.trusted.push(net);
-    }
-    Ok(profile)
 }
 
 /// What the host is, with what only tools can tell.
@@ -265,8 +260,65 @@ fn facts(host: &Host, caller: &Caller) -> Result<Facts> {
         redirects = redirects.and(iptables(host, family));
     }
     facts.dnat_unclear = redirects.unclear;
+    facts.publisher = redirects.publisher.map(str::to_owned);
     facts.dnat_ports = redirects.ports.into_iter().collect();
     Ok(facts)
+}
+
+/// The first wish about a subject counts.
+fn first_of_each(mut wishes: Vec<Wish>) -> Vec<Wish> {
+    let mut seen: Vec<Subject> = Vec::new();
+    wishes.retain(|wish| {
+        let is_new = !seen.contains(&wish.subject);
+        seen.push(wish.subject.clone());
+        is_new
+    });
+    wishes
+}
+
+/// What an earlier apply made, and this profile does not want any more: it goes as it came, by a plan.
+fn no_longer_wished(
+    asked: &Parts,
+    profile: &Profile,
+    wishes: &[Wish],
+    facts: &Facts,
+    host: &Host,
+    engine: &Engine<'_>,
+) -> Result<Vec<Wish>> {
+    let is_wished = |of: fn(&Subject) -> bool| wishes.iter().any(|wish| of(&wish.subject));
+    // Where a kind is wished nowhere it may be left out for want of something; only what is wished elsewhere has moved.
+    let (xdp, qdisc) = (
+        asked.protect
+            && (profile.ddos_protect.xdp == Xdp::Off
+                || is_wished(|s| matches!(s, Subject::Xdp(_)))),
+        asked.shape && is_wished(|s| matches!(s, Subject::Qdisc(_))),
+    );
+    let mut made = match engine.changed() {
+        Err(Error::Privilege { .. }) => Vec::new(),
+        known => known?,
+    };
+    // Also of a time of which no journal tells.
+    let uplinks = facts.uplinks().filter(|_| facts.tools.ip.is_some());
+    made.extend(uplinks.map(|known| Subject::Xdp(known.name.clone())));
+    made.retain(|subject| match subject {
+        Subject::Xdp(interface) => {
+            let there = || crate::xdp::read(host, interface).ok().flatten();
+            xdp && there().is_some_and(|state| crate::xdp::is_ours(&state))
+        }
+        Subject::Qdisc(_) => qdisc,
+        _ => false,
+    });
+    made.retain(|subject| wishes.iter().all(|wish| wish.subject != *subject));
+    made.sort();
+    made.dedup();
+    let gone = made.into_iter().map(|subject| Wish {
+        subject,
+        want: None,
+        scope: Scope::Netns,
+        reason: "an earlier apply made it, and the profile does not want it here any more".into(),
+        risk: Risk::Medium,
+    });
+    Ok(gone.collect())
 }
 
 /// What iptables of `family` hands on. Rules of the older iptables are in no table of nftables: where the kernel has some,
@@ -346,14 +398,10 @@ fn make_plan(
     if profile.extends == Base::Guide {
         notes.extend(show::differences());
     }
-    // The first wish about a subject counts.
-    let mut seen: Vec<Subject> = Vec::new();
-    wishes.retain(|wish| {
-        let is_new = !seen.contains(&wish.subject);
-        seen.push(wish.subject.clone());
-        is_new
-    });
-    let mut plan = engine.plan(verbs, wishes, skips, facts)?;
+    wishes.extend(no_longer_wished(
+        &asked, profile, &wishes, facts, host, engine,
+    )?);
+    let mut plan = engine.plan(verbs, first_of_each(wishes), skips, facts)?;
     plan.notes = notes;
     plan.paths = paths;
     Ok(plan)

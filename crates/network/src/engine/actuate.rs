@@ -170,7 +170,11 @@ fn qdisc_listing(host: &Host, interface: &str) -> Result<Option<String>> {
         host.must_run("tc", &[what, "show", "dev", interface], "")
             .map(|text| in_order(&text))
     };
-    let qdiscs = of("qdisc")?;
+    let qdiscs = match of("qdisc") {
+        // Gone, with its queues.
+        Err(Error::Tool { said, .. }) if said.contains("Cannot find device") => return Ok(None),
+        found => found?,
+    };
     if is_default_qdisc(&qdiscs) {
         return Ok(Some(qdiscs));
     }

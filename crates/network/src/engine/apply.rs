@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::journal::{Baseline, Entry, Phase, Saved, Transaction};
+use super::journal::{Baseline, Entry, Lock, Phase, Saved, Transaction};
 use super::plan::is_plain;
 use super::watch::TimerProgram;
 use super::{Engine, Plan, actuate, millis, persist};
 use crate::facts::Facts;
+use crate::subject::Wish;
 use crate::{Error, Result, Skip};
 
 /// How long the datagram of the self-test may take through the loopback interface.
@@ -53,9 +54,9 @@ impl Engine<'_> {
         facts: &Facts,
         options: &Options<'_>,
     ) -> Result<Applied> {
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
         self.heal_locked()?;
-        if self.dir.transaction()?.is_some() {
+        if self.transaction()?.is_some() {
             return Err(Error::Refused(
                 "a change waits to be confirmed; `confirm` it or take it back with `rollback` first".into(),
             ));
@@ -81,12 +82,12 @@ impl Engine<'_> {
             ..Applied::default()
         };
         if plan.changes.is_empty() {
-            self.remember_verbs(&plan.verbs)?;
+            self.remember(&plan)?;
             return Ok(applied);
         }
         let transaction = self.prepare(&plan, options)?;
         applied.changed = transaction.entries.len();
-        let kept = self.carry_out(transaction, facts, &plan, options)?;
+        let kept = self.carry_out(transaction, facts, &plan, options, &lock)?;
         applied.changed -= kept.len();
         applied.skips.extend(kept);
         if options.confirm_now {
@@ -113,15 +114,26 @@ impl Engine<'_> {
         Ok(())
     }
 
-    fn remember_verbs(&self, verbs: &[String]) -> Result<()> {
-        let Some(mut baseline) = self.dir.baseline()? else {
+    /// What holds from now on, where nothing had to be changed for it.
+    fn remember(&self, plan: &Plan) -> Result<()> {
+        let Some(mut baseline) = self.current_baseline()? else {
             return Ok(());
         };
-        if verbs.iter().all(|verb| baseline.verbs.contains(verb)) {
+        let before = baseline.clone();
+        baseline.add_verbs(&plan.verbs);
+        baseline.told = self.told_by(plan, Some(&before))?;
+        baseline
+            .entries
+            .retain(|entry| self.is_worth_keeping(entry));
+        if baseline == before {
             return Ok(());
         }
-        baseline.add_verbs(verbs);
         self.dir.save_baseline(&baseline)
+    }
+
+    /// What went with its interface is never put back.
+    fn is_worth_keeping(&self, entry: &Entry) -> bool {
+        self.now_called(entry).is_some()
     }
 
     /// Reads what is there, and asks the kernel whether it would take what shall be. Changes nothing.
@@ -144,6 +156,7 @@ impl Engine<'_> {
                 wish: change.wish.clone(),
                 before: Saved { state, program },
                 after: None,
+                number: self.number_of(subject),
             });
         }
         let now_ms = self.uptime_ms();
@@ -152,7 +165,9 @@ impl Engine<'_> {
             phase: Phase::Applying(0),
             deadline_ms: now_ms.saturating_add(millis(options.confirm_within)),
             boot: self.boot(),
+            netns: self.host.netns_identity(),
             verbs: plan.verbs.clone(),
+            told: self.told_by(plan, baseline.as_ref())?,
             is_rollback: false,
             entries,
         })
@@ -164,13 +179,14 @@ impl Engine<'_> {
         facts: &Facts,
         plan: &Plan,
         options: &Options<'_>,
+        lock: &Lock,
     ) -> Result<Vec<Skip>> {
         self.dir.remove_outcome()?;
         self.dir.save_transaction(&transaction)?;
         self.step();
         let mut kept = Vec::new();
         let done = self
-            .arm(&transaction, options.timer)
+            .arm(&transaction, options.timer, lock)
             .and_then(|()| self.steps(&mut transaction, &mut kept))
             .and_then(|()| self.self_test(facts))
             .and_then(|()| self.paths_carry(plan))
@@ -205,6 +221,12 @@ impl Engine<'_> {
     /// Changes one subject after the other; `kept` is what the kernel keeps as it is.
     fn steps(&self, transaction: &mut Transaction, kept: &mut Vec<Skip>) -> Result<()> {
         for index in 0..transaction.entries.len() {
+            if let Err(error) = self.is_as_before(&transaction.entries[index]) {
+                // We have not touched it, and do not put it back.
+                let before = transaction.entries[index].before.state.clone();
+                transaction.entries[index].after = Some(before);
+                return Err(error);
+            }
             transaction.phase = Phase::Applying(index);
             self.dir.save_transaction(transaction)?;
             self.step();
@@ -239,6 +261,20 @@ impl Engine<'_> {
             transaction.entries[index].after = Some(found);
         }
         Ok(())
+    }
+
+    /// What others did since we looked is not overwritten.
+    fn is_as_before(&self, entry: &Entry) -> Result<()> {
+        let subject = &entry.wish.subject;
+        let now = actuate::read(self.host, subject)?;
+        // A setting may have come along with another of ours.
+        let is_there = is_plain(subject) && now == entry.wish.want;
+        if (is_there || now == entry.before.state) && self.number_of(subject) == entry.number {
+            return Ok(());
+        }
+        Err(Error::Refused(format!(
+            "{subject} was changed by somebody else in this very moment"
+        )))
     }
 
     /// A datagram to ourselves: rules that cut off the host from itself are wrong, whatever else they do.
@@ -291,7 +327,7 @@ impl Engine<'_> {
     /// What cannot be confirmed at once is put back at once.
     fn confirm_at_once(&self) -> Result<Vec<Skip>> {
         let confirmed = self.confirm_locked();
-        let (Err(cause), Some(waiting)) = (&confirmed, self.dir.transaction()?) else {
+        let (Err(cause), Some(waiting)) = (&confirmed, self.transaction()?) else {
             return confirmed;
         };
         if waiting.phase != Phase::Waiting {
@@ -306,7 +342,7 @@ impl Engine<'_> {
 
     /// Makes the change that waits stay.
     pub(super) fn confirm_locked(&self) -> Result<Vec<Skip>> {
-        let Some(mut transaction) = self.dir.transaction()? else {
+        let Some(mut transaction) = self.transaction()? else {
             let what = match self.dir.outcome()? {
                 Some(last) => format!(
                     "nothing waits to be confirmed; the last change was put back: {}",
@@ -325,10 +361,15 @@ impl Engine<'_> {
     /// What follows a confirmation. May be cut short and done again.
     pub(super) fn finish_confirmed(&self, transaction: &Transaction) -> Result<Vec<Skip>> {
         let mut baseline = self.current_baseline()?.unwrap_or_default();
-        baseline.netns = self.netns_number();
+        baseline.netns = self.host.netns_identity();
         baseline.merge(&transaction.entries);
         baseline.add_verbs(&transaction.verbs);
+        baseline.told = transaction.told.clone().or(baseline.told);
+        baseline
+            .entries
+            .retain(|entry| self.is_worth_keeping(entry));
         let (wishes, mut skips) = persist::wishes(self.host, &baseline);
+        skips.extend(self.remove_stale(&mut baseline, &wishes));
         for wish in &wishes {
             let state = actuate::read(self.host, &wish.subject)?;
             let program = state.clone();
@@ -336,6 +377,7 @@ impl Engine<'_> {
                 wish: wish.clone(),
                 before: Saved { state, program },
                 after: Some(wish.want.clone()),
+                number: None,
             };
             baseline.merge(&[entry]);
         }
@@ -351,6 +393,26 @@ impl Engine<'_> {
         self.dir.remove_transaction()?;
         Ok(skips)
     }
+
+    /// Takes away what lasted until now and shall not any more: a queue that is gone must not be back after a boot.
+    fn remove_stale(&self, baseline: &mut Baseline, wishes: &[Wish]) -> Vec<Skip> {
+        let mut skips = Vec::new();
+        baseline.entries.retain(|entry| {
+            let subject = &entry.wish.subject;
+            if !persist::is_lasting(subject) || wishes.iter().any(|wish| wish.subject == *subject) {
+                return true;
+            }
+            let program = entry.before.program.as_deref();
+            match actuate::write(self.host, subject, program) {
+                Ok(()) => false,
+                Err(error) => {
+                    skips.push(Skip::new(subject.to_string(), error.to_string()));
+                    true
+                }
+            }
+        });
+        skips
+    }
 }
 
 impl Baseline {
@@ -365,6 +427,7 @@ impl Baseline {
                 Some(known) => {
                     known.wish = entry.wish.clone();
                     known.after = entry.after.clone();
+                    known.number = entry.number.clone();
                 }
                 None => self.entries.push(entry.clone()),
             }

@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
-use rustix::io::Errno;
+use rustix::io::{Errno, FdFlags};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::host::{Host, durable, file_error};
 use crate::subject::{Subject, Wish};
@@ -15,12 +17,21 @@ use crate::{Error, Result};
 
 /// Only root may read what a host looked like.
 const FILE_MODE: u32 = 0o600;
+/// Whoever may open a lock may hold it, and keep everything from being put back.
+const DIR_MODE: u32 = 0o700;
+/// A directory that people of the group or everybody can write.
+const WRITABLE: u32 = 0o022;
+/// Of such a directory, each may remove only what is his.
+const STICKY: u32 = 0o1000;
 
 /// Reads a file of the journal.
 pub(crate) fn parse<T: DeserializeOwned>(path: &Path, text: &[u8]) -> Result<T> {
     serde_json::from_slice(text).map_err(|error| Error::Parse {
         what: path.display().to_string(),
-        said: error.to_string(),
+        said: format!(
+            "{error}; another version of this program wrote it, or somebody else: go on with that version, or move the \
+             file away if nothing of it is in force"
+        ),
     })
 }
 
@@ -46,6 +57,9 @@ pub(super) struct Entry {
     pub(super) before: Saved,
     /// As it read after our change; nothing: not changed yet.
     pub(super) after: Option<Option<String>>,
+    /// The number of its interface, and in which run of the machine it had it: names change.
+    #[serde(default)]
+    pub(super) number: Option<(u32, String)>,
 }
 
 /// Where a change is on its way.
@@ -73,8 +87,14 @@ pub(crate) struct Transaction {
     pub(super) deadline_ms: u64,
     /// In which run of the machine that is.
     pub(super) boot: String,
+    /// In which network namespace ([`Host::netns_identity`]).
+    #[serde(default)]
+    pub(super) netns: String,
     /// The verbs that were asked for.
     pub(super) verbs: Vec<String>,
+    /// What they were told ([`super::told`]).
+    #[serde(default)]
+    pub(super) told: Option<Value>,
     /// It takes back what was confirmed; afterwards no baseline is left.
     pub(super) is_rollback: bool,
     /// What is changed, in order.
@@ -84,12 +104,22 @@ pub(crate) struct Transaction {
 /// What was confirmed: the host before us, and what we made of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Baseline {
-    /// The network namespace it belongs to, by number.
+    /// The network namespace it belongs to ([`Host::netns_identity`]).
     pub(super) netns: String,
     /// The verbs that are in force.
     pub(super) verbs: Vec<String>,
+    /// What they were told ([`super::told`]).
+    #[serde(default)]
+    pub(super) told: Option<Value>,
     /// Every subject that we changed.
     pub(super) entries: Vec<Entry>,
+}
+
+impl Entry {
+    /// Whether it is a file, which outlives the machine's run and every namespace.
+    pub(super) const fn is_file(&self) -> bool {
+        matches!(self.wish.subject, Subject::Owned(_) | Subject::Link(_))
+    }
 }
 
 impl Baseline {
@@ -150,7 +180,20 @@ pub(super) fn unless_disk(written: Result<()>) -> Result<()> {
 
 /// Held while the host is changed.
 #[derive(Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "held until it is dropped")] File);
+pub(super) struct Lock(File);
+
+impl Lock {
+    /// Whether programs that are started from now on hold it with us. Tools must: when we are killed, one of them may be
+    /// at work still, and whoever puts back must wait for its end. The timer must not.
+    pub(super) fn share(&self, is_shared: bool) -> Result<()> {
+        let flags = match is_shared {
+            true => FdFlags::empty(),
+            false => FdFlags::CLOEXEC,
+        };
+        rustix::io::fcntl_setfd(&self.0, flags)
+            .map_err(|error| journal_error("locking", Path::new("the journal"), error.into()))
+    }
+}
 
 impl StateDir {
     /// The directory for `host` below `base`.
@@ -179,9 +222,14 @@ impl StateDir {
     fn lock_file(&self, name: &str, operation: FlockOperation) -> Result<Option<Lock>> {
         let path = self.0.join(name);
         let failed = |source| journal_error("locking", &path, source);
-        std::fs::create_dir_all(&self.0).map_err(failed)?;
+        durable::make_dirs(&self.0, DIR_MODE).map_err(failed)?;
+        self.check_owner()?;
         let mut options = File::options();
-        options.write(true).create(true).truncate(false);
+        options
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(FILE_MODE);
         let file = match options.open(&path) {
             // What is in force can be put back where nothing can be written.
             Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => {
@@ -195,6 +243,36 @@ impl StateDir {
             Err(Errno::WOULDBLOCK) => Ok(None),
             Err(error) => Err(failed(error.into())),
         }
+    }
+
+    /// Whether somebody holds the lock called `name`. Makes no file.
+    pub(super) fn is_held(&self, name: &str) -> bool {
+        File::open(self.0.join(name)).is_ok_and(|file| {
+            rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared)
+                == Err(Errno::WOULDBLOCK)
+        })
+    }
+
+    /// Refuses journals that somebody else can write: what is in them is done as root.
+    fn check_owner(&self) -> Result<()> {
+        for dir in [self.0.parent(), Some(&*self.0)].into_iter().flatten() {
+            let found = match std::fs::metadata(dir) {
+                Ok(found) => found,
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(source) => return Err(journal_error("reading", dir, source)),
+            };
+            let us = rustix::process::geteuid();
+            let is_ours = found.uid() == 0 || found.uid() == us.as_raw();
+            let is_shared = found.mode() & WRITABLE != 0 && found.mode() & STICKY == 0;
+            if !is_ours || is_shared {
+                let dir = dir.display();
+                return Err(Error::Refused(format!(
+                    "others can write {dir}, and whoever writes journals chooses what is done as root: look what is in \
+                     it, then `chown root {dir}; chmod go-w {dir}`, or name another directory with --state-dir"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Removes the locks whose names begin with `prefix` and that nobody holds: who is killed leaves them.
@@ -250,6 +328,7 @@ impl StateDir {
     }
 
     fn load<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
+        self.check_owner()?;
         let path = self.0.join(name);
         let text = match std::fs::read(&path) {
             Ok(text) => text,
@@ -265,7 +344,8 @@ impl StateDir {
             what: path.display().to_string(),
             said: error.to_string(),
         })?;
-        durable::replace(&path, &text, FILE_MODE)
+        durable::make_dirs(&self.0, DIR_MODE)
+            .and_then(|()| durable::replace(&path, &text, FILE_MODE))
             .map_err(|source| journal_error("writing", &path, source))
     }
 

@@ -93,6 +93,19 @@ pub(super) fn wishes(host: &Host, baseline: &Baseline) -> (Vec<Wish>, Vec<Skip>)
     (wishes, skips)
 }
 
+/// Whether `subject` is one of the files that [`wishes`] may name.
+pub(super) fn is_lasting(subject: &Subject) -> bool {
+    match subject {
+        Subject::Owned(path) | Subject::Link(path) => {
+            [SYSCTL_FILE, KERNEL_FILE, NFT_FILE, TC_FILE].contains(&path.as_str())
+                || [TABLES_UNIT, QUEUES_UNIT]
+                    .iter()
+                    .any(|(name, _)| path.starts_with(UNIT_DIR) && path.ends_with(name))
+        }
+        _ => false,
+    }
+}
+
 /// Adds the file unless it says nothing.
 fn file(wishes: &mut Vec<Wish>, path: &str, text: &str) -> bool {
     let says = text.len() > HEADER.len();
@@ -125,6 +138,7 @@ mod tests {
                 program: None,
             },
             after: Some(Some(want.into())),
+            number: None,
         }
     }
 

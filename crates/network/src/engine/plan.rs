@@ -6,7 +6,7 @@ use rustix::thread::{CapabilitySet, capabilities};
 use serde::Serialize;
 
 use super::journal::{Baseline, Entry, Phase};
-use super::{Engine, actuate};
+use super::{Engine, Told, actuate};
 use crate::facts::Facts;
 use crate::rules;
 use crate::subject::{Change, Scope, Subject, Wish};
@@ -29,12 +29,17 @@ pub struct Plan {
     pub drift: Vec<Drift>,
     /// What we had changed and is as it was before us: the machine was started anew, or somebody put it back.
     pub lost: Vec<Subject>,
+    /// What could not be put back; a rollback tries again.
+    pub stuck: Vec<Subject>,
     /// A change that waits to be confirmed, or that another run left unfinished.
     pub pending: Option<Pending>,
     /// What a reader should know besides.
     pub notes: Vec<String>,
     /// Peers that must answer to large packets afterwards: interface, peer, size in bytes.
     pub paths: Vec<(String, IpAddr, u32)>,
+    /// What was told to make this, if it is to be remembered.
+    #[serde(skip)]
+    pub told: Option<Told>,
     #[serde(skip)]
     pub(super) verbs: Vec<String>,
 }
@@ -57,6 +62,8 @@ pub struct Pending {
     pub waits_for_confirm: bool,
     /// When it is put back by itself, in milliseconds.
     pub remaining_ms: u64,
+    /// Its timer lives; otherwise the next command that may change something puts it back, and nobody before.
+    pub is_watched: bool,
 }
 
 impl Plan {
@@ -109,21 +116,24 @@ impl Engine<'_> {
         let Some(mut baseline) = self.dir.baseline()? else {
             return Ok(None);
         };
-        if baseline.netns != self.netns_number() && self.host.netns_name().is_some() {
-            // The namespace was made anew under the same name: what we know of the old one is void.
-            baseline
-                .entries
-                .retain(|entry| matches!(entry.wish.subject, Subject::Owned(_) | Subject::Link(_)));
+        if self.is_other_netns(&baseline.netns) {
+            // What we know of the old one is void.
+            baseline.entries.retain(Entry::is_file);
             baseline.verbs.clear();
+            baseline.told = None;
         }
         Ok(Some(baseline))
     }
 
     /// The change that waits, or that was cut short.
     fn pending(&self) -> Result<Option<Pending>> {
-        Ok(self.dir.transaction()?.map(|transaction| Pending {
+        Ok(self.transaction()?.map(|transaction| Pending {
             waits_for_confirm: transaction.phase == Phase::Waiting,
-            remaining_ms: transaction.deadline_ms.saturating_sub(self.uptime_ms()),
+            remaining_ms: match self.is_over(&transaction) {
+                true => 0,
+                false => transaction.deadline_ms.saturating_sub(self.uptime_ms()),
+            },
+            is_watched: self.is_watched(&transaction.id),
         }))
     }
 
@@ -239,8 +249,16 @@ impl Engine<'_> {
 
     fn find_drift(&self, baseline: &Baseline, plan: &mut Plan) -> Result<()> {
         for entry in &baseline.entries {
-            let Some(ours) = &entry.after else { continue };
-            let now = match actuate::read(self.host, &entry.wish.subject) {
+            let Some(ours) = &entry.after else {
+                plan.stuck.push(entry.wish.subject.clone());
+                continue;
+            };
+            let Some(place) = self.now_called(entry) else {
+                // With it went what we had made there.
+                plan.lost.push(entry.wish.subject.clone());
+                continue;
+            };
+            let now = match actuate::read(self.host, &place) {
                 Err(Error::Privilege { .. }) => continue,
                 other => other?,
             };

@@ -14,6 +14,8 @@ pub struct PutBack {
     pub restored: usize,
     /// What others changed after us, which was left as it is.
     pub foreign: Vec<Subject>,
+    /// What went with its interface.
+    pub gone: Vec<Subject>,
     /// What could not be put back, and why.
     pub failed: Vec<String>,
 }
@@ -23,6 +25,7 @@ impl PutBack {
     pub(super) fn join(&mut self, other: Self) {
         self.restored += other.restored;
         self.foreign.extend(other.foreign);
+        self.gone.extend(other.gone);
         self.failed.extend(other.failed);
     }
 
@@ -48,7 +51,7 @@ impl PutBack {
 impl Engine<'_> {
     /// Finishes what is unfinished; the lock is held.
     pub(super) fn heal_locked(&self) -> Result<Option<PutBack>> {
-        let Some(transaction) = self.dir.transaction()? else {
+        let Some(transaction) = self.transaction()? else {
             return Ok(None);
         };
         match transaction.phase {
@@ -82,7 +85,9 @@ impl Engine<'_> {
             phase: Phase::Waiting,
             deadline_ms: 0,
             boot: self.boot(),
+            netns: self.host.netns_identity(),
             verbs: Vec::new(),
+            told: None,
             is_rollback: true,
             entries,
         }
@@ -98,7 +103,13 @@ impl Engine<'_> {
         };
         for index in (0..end.min(transaction.entries.len())).rev() {
             // The entry at which a run was cut short may have any state, and it is ours.
-            let is_torn = is_torn && index + 1 == end && transaction.entries[index].is_torn();
+            let entry = &transaction.entries[index];
+            // What is not in files began anew with the machine.
+            let is_alive = entry.is_file() || transaction.boot == self.boot();
+            let is_torn = is_torn && index + 1 == end && entry.is_torn();
+            if is_torn && !is_alive {
+                continue;
+            }
             if let Err(error) = self.put_back(&mut transaction, index, is_torn, &mut done) {
                 let subject = &transaction.entries[index].wish.subject;
                 done.failed.push(format!("{subject}: {error}"));
@@ -124,7 +135,7 @@ impl Engine<'_> {
         if baseline.entries.is_empty() {
             self.dir.remove_baseline()?;
         } else if transaction.is_rollback || !failed.is_empty() {
-            baseline.netns = self.netns_number();
+            baseline.netns = self.host.netns_identity();
             self.dir.save_baseline(&baseline)?;
         }
         self.step();
@@ -140,7 +151,11 @@ impl Engine<'_> {
         done: &mut PutBack,
     ) -> Result<()> {
         let entry = transaction.entries[index].clone();
-        let subject = &entry.wish.subject;
+        let Some(place) = self.now_called(&entry) else {
+            done.gone.push(entry.wish.subject);
+            return Ok(());
+        };
+        let subject = &place;
         let now = actuate::read(self.host, subject)?;
         if now == entry.before.state {
             return Ok(());

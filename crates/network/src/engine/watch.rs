@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::journal::Phase;
+use super::journal::{Lock, Phase};
 use super::{Engine, journal::Transaction};
 use crate::{Error, Result};
 
@@ -33,7 +33,12 @@ pub struct TimerProgram {
 
 impl Engine<'_> {
     /// Starts the timer for `transaction`, and returns when it watches.
-    pub(super) fn arm(&self, transaction: &Transaction, timer: &TimerProgram) -> Result<()> {
+    pub(super) fn arm(
+        &self,
+        transaction: &Transaction,
+        timer: &TimerProgram,
+        lock: &Lock,
+    ) -> Result<()> {
         // Timers end with their container, and leave what is theirs.
         self.dir.remove_free_locks(TIMER_LOCK)?;
         let mut args = timer.args.clone();
@@ -43,10 +48,13 @@ impl Engine<'_> {
             "timer".into(),
             transaction.id.clone(),
         ]);
+        // It waits for our end.
+        lock.share(false)?;
         let started = timer.systemd && self.start_with_systemd(timer, &args, &transaction.id);
         if !started {
             start_detached(timer, &args)?;
         }
+        lock.share(true)?;
         let until = self.host.uptime() + ARMED_WITHIN;
         // Whoever holds this lock is the timer, and lives.
         while self.dir.try_lock(&lock_name(&transaction.id))?.is_some() {
@@ -69,6 +77,11 @@ impl Engine<'_> {
         self.host
             .run("systemd-run", &all, "")
             .is_ok_and(|output| output.success)
+    }
+
+    /// Whether the timer of the transaction `id` lives.
+    pub(super) fn is_watched(&self, id: &str) -> bool {
+        self.dir.is_held(&lock_name(id))
     }
 
     /// Watches the transaction `id` until it is confirmed or taken back, and takes it back when its time is over or the
@@ -100,7 +113,7 @@ impl Engine<'_> {
             };
             // Its own lock is free only when the one who applies is done or dead.
             let is_due = seen.phase != Phase::Waiting || self.is_over(&seen);
-            if is_due && let Some(_lock) = self.dir.try_lock("lock")? {
+            if is_due && let Some(_lock) = self.try_lock()? {
                 // Most likely a tool that lacks memory for a moment.
                 failures += u32::from(self.heal_locked().is_err());
             }

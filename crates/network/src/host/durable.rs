@@ -1,14 +1,19 @@
 //! Files that a crash leaves whole.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// Replaces the file at `path`: afterwards it is on the disk, and a crash leaves the old one or the new one.
+/// Makes the directory at `path` with all above it, where they are not there. The mode is no more than `mode`, whatever
+/// the umask of whoever starts us lets.
+pub(crate) fn make_dirs(path: &Path, mode: u32) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(mode).create(path)
+}
+
+/// Replaces the file at `path`, whose directory is there: afterwards it is on the disk, and a crash leaves the old one or the new one.
 pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(dir)?;
     let beside = beside(path);
     let mut file = OpenOptions::new()
         .write(true)

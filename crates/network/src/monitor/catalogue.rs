@@ -70,6 +70,9 @@ metrics! {
     SET_ELEMENTS: Gauge "set_elements" Some("set"), "Elements of a set of our table of nftables";
     SET_LIMIT: Gauge "set_limit" Some("set"), "Elements that a set of our table of nftables holds at most";
     SET_FILL: Gauge "set_fill_ratio" Some("set"), "Share of a set of our table of nftables that is used";
+    XDP_BLOCKED: Counter "xdp_dropped_blocked" Some("interface"), "Packets of blocked sources that our program of XDP dropped";
+    XDP_SOURCE: Counter "xdp_dropped_source" Some("interface"), "Datagrams beyond the limit of one source that our program of XDP dropped";
+    XDP_MEASURED: Counter "xdp_measured" Some("interface"), "Datagrams to games that our program of XDP measured and let pass";
     PORT_SOCKETS: Gauge "port_sockets" Some("port"), "Sockets bound to a watched port";
     PORT_CONNECTIONS: Gauge "port_connections" Some("port"), "TCP connections to a watched port";
     PORT_RECEIVE_QUEUE: Gauge "port_receive_queue" Some("port"), "Bytes that wait to be read at a watched port; where TCP listens, connections that wait to be accepted";

@@ -14,7 +14,7 @@ use crate::observe::{
     conntrack, counters, float, interfaces, nftables, qdisc, ratio, sets, sockets, softnet,
 };
 use crate::profile::firewall::Ports;
-use crate::{Error, Result, Skip};
+use crate::{Error, Result, Skip, xdp};
 
 /// Interfaces that are shown at most: a node of Kubernetes has 250 pods at most by its own limits, with one each.
 const INTERFACES_MAX: usize = 1_024;
@@ -73,7 +73,7 @@ impl Sampler {
             ..Sample::default()
         };
         type Part = fn(&mut Sampler, &mut Sample) -> Result<()>;
-        let parts: [(&'static str, Part); 9] = [
+        let parts: [(&'static str, Part); 10] = [
             ("interfaces", Self::interfaces),
             ("queueing disciplines", Self::qdiscs),
             ("softnet", Self::softnet),
@@ -82,6 +82,7 @@ impl Sampler {
             ("synproxy", Self::synproxy),
             ("counters of our table", Self::table),
             ("fill of our sets", Self::sets),
+            ("counters of our programs of XDP", Self::xdp),
             ("sockets of watched ports", Self::sockets),
         ];
         for (name, part) in parts {
@@ -109,7 +110,7 @@ impl Sampler {
 
     fn gap(&mut self, what: &str, reason: String) {
         let gap = Skip::new(what, reason);
-        // One per part and reason: parts are nine, and of reasons the first is told.
+        // One per part and reason: parts are ten, and of reasons the first is told.
         if !self.gaps.iter().any(|known| known.what == gap.what) {
             self.gaps.push(gap);
         }
@@ -277,6 +278,20 @@ impl Sampler {
             put(c::SET_ELEMENTS, float(elements));
             put(c::SET_LIMIT, float(u64::from(size)));
             put(c::SET_FILL, ratio(elements, u64::from(size)));
+        }
+        Ok(())
+    }
+
+    fn xdp(&mut self, sample: &mut Sample) -> Result<()> {
+        let wanted = &self.watch.interfaces;
+        for (name, counts) in xdp::counts(&self.host)? {
+            if !wanted.is_empty() && !wanted.contains(&name) {
+                continue;
+            }
+            let mut set = |metric, value| sample.counters.set(metric, &name, value);
+            set(c::XDP_BLOCKED, counts.dropped_blocked);
+            set(c::XDP_SOURCE, counts.dropped_source);
+            set(c::XDP_MEASURED, counts.measured);
         }
         Ok(())
     }

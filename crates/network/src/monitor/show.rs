@@ -9,6 +9,7 @@ use super::catalogue as c;
 use super::catalogue::Metric;
 use super::rates::Rates;
 use super::{Form, Interval};
+use crate::cli::show::printable;
 
 /// Rows of one section of the live table; JSON and Prometheus have all of them.
 const ROWS_MAX: usize = 12;
@@ -23,8 +24,8 @@ pub(super) fn show(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let text = match form {
-        Form::Live => format!("{CLEAR}{}", table(interval)),
-        Form::Lines => lines(interval, first),
+        Form::Live => format!("{CLEAR}{}", printable(&table(interval))),
+        Form::Lines => printable(&lines(interval, first)),
         // Every value is a number or a name.
         Form::Json => serde_json::to_string(interval).map_err(io::Error::other)? + "\n",
     };
@@ -80,6 +81,10 @@ fn lines(interval: &Interval, first: bool) -> String {
     put("udp_buffer_errors", short(buffers));
     if let Some(fill) = rates.now.get(c::CONNTRACK_FILL, "") {
         put("conntrack", format!("{:.0}%", fill * 100.0));
+    }
+    if rates.per_second.of(c::XDP_MEASURED).next().is_some() {
+        let drops = total(rates, c::XDP_BLOCKED) + total(rates, c::XDP_SOURCE);
+        put("xdp_drops", short(drops));
     }
     for (name, fill) in rates.now.of(c::SET_FILL).filter(|(_, fill)| *fill >= 0.01) {
         put(&format!("set_{name}"), format!("{:.0}%", fill * 100.0));
@@ -185,7 +190,7 @@ const DEVICES: [Section; 2] = [
 ];
 
 /// After it.
-const OURS: [Section; 5] = [
+const OURS: [Section; 6] = [
     (
         &["queue", "pps", "drops/s", "waiting"],
         &[
@@ -197,6 +202,14 @@ const OURS: [Section; 5] = [
     (
         &["counter of our table", "pps", "bit/s"],
         &[(c::TABLE_PACKETS, 1.0, ""), (c::TABLE_BYTES, 8.0, "")],
+    ),
+    (
+        &["XDP", "blocked/s", "beyond limit/s", "passed/s"],
+        &[
+            (c::XDP_BLOCKED, 1.0, ""),
+            (c::XDP_SOURCE, 1.0, ""),
+            (c::XDP_MEASURED, 1.0, ""),
+        ],
     ),
     (
         &["set of our table", "full", "elements", "of"],

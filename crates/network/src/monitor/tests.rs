@@ -1,7 +1,6 @@
 //! Rates, alarms and ports on values; the whole on a directory that stands for a host, and over a real socket.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -13,6 +12,7 @@ use super::alarms::alarms;
 use super::ports::PortTotals;
 use super::rates::rates;
 use super::*;
+use crate::host::of_files::{program, write};
 use crate::observe::sockets::{Socket, TCP_LISTEN};
 use crate::profile::firewall::Ports;
 
@@ -221,22 +221,6 @@ fn queues_and_connections_of_tcp_are_told_apart() {
         near(gauge(c::PORT_SEND_QUEUE), 6.0),
         "of the two connections"
     );
-}
-
-fn write(root: &Path, path: &str, text: &str) {
-    let path = root.join(path);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
-}
-
-fn program(root: &Path, name: &str, says: &str) {
-    let path = format!("bin/{name}");
-    write(
-        root,
-        &path,
-        &format!("#!/bin/sh\ncat <<'END'\n{says}\nEND\n"),
-    );
-    fs::set_permissions(root.join(path), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// A host as files; the counters are what `n` makes of them.

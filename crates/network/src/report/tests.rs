@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,25 +14,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::engine::{Drift, Pending};
 use crate::host::Host;
+use crate::host::of_files::{program, write};
 use crate::monitor::sample::Watch;
 use crate::profile::Base;
 use crate::subject::{Change, Risk, Scope, Subject, Wish};
-
-fn write(root: &Path, path: &str, text: &str) {
-    let path = root.join(path);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
-}
-
-fn program(root: &Path, name: &str, says: &str) {
-    let path = format!("bin/{name}");
-    write(
-        root,
-        &path,
-        &format!("#!/bin/sh\ncat <<'END'\n{says}\nEND\n"),
-    );
-    fs::set_permissions(root.join(path), fs::Permissions::from_mode(0o755)).unwrap();
-}
 
 const RULES: &str = r#"{"nftables": [
     {"table": {"family": "ip", "name": "filter"}},
@@ -149,6 +133,7 @@ fn plans() -> [Planned; 4] {
     drifted.pending = Some(Pending {
         waits_for_confirm: true,
         remaining_ms: 30_000,
+        is_watched: true,
     });
     let refused = Error::Refused("the rate of the uplink is not known".into());
     [

@@ -24,6 +24,7 @@ pub(super) fn findings(
         .collect();
     findings.extend(since_start(observed, &findings));
     findings.extend(full_uplinks(observed, facts));
+    findings.extend(early_drops(observed));
     findings
 }
 
@@ -159,6 +160,32 @@ fn since_start(observed: &Observed, already: &[Finding]) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// What our program of XDP does at each interface: without it, who looks at the rules alone sees no flood.
+fn early_drops(observed: &Observed) -> Vec<Finding> {
+    let finding = |(interface, measured): (&str, u64)| {
+        let of = |metric| {
+            let total = observed.totals.counters.get(metric, interface).unwrap_or(0);
+            let rate = observed.rates.per_second.get(metric, interface);
+            (total, rate.unwrap_or(0.0))
+        };
+        let ((blocked, blocked_now), (beyond, beyond_now)) =
+            (of(c::XDP_BLOCKED), of(c::XDP_SOURCE));
+        Finding::info(
+            "xdp-counters",
+            format!(
+                "XDP drops {:.0} packets a second at {interface} before the rules see them",
+                blocked_now + beyond_now
+            ),
+            format!(
+                "Since it was put there: {blocked} of sources that are blocked, {beyond} beyond the limit of one source, and \
+                 {measured} to games that passed. `stadion network monitor` shows the rates."
+            ),
+        )
+    };
+    let measured = observed.totals.counters.of(c::XDP_MEASURED);
+    measured.map(finding).collect()
 }
 
 /// Uplinks that are nearly full: no rule on this host helps then.

@@ -21,6 +21,12 @@ impl Attributes {
         self
     }
 
+    /// The number of 32 bits that is `at` bytes from the beginning.
+    fn get(&self, at: usize) -> u32 {
+        let half = self.0[at / 8] >> (at % 8 * 8) & u64::from(u32::MAX);
+        u32::try_from(half).expect("invariant: 32 bits are left")
+    }
+
     fn double(mut self, at: usize, value: u64) -> Self {
         self.0[at / 8] = value;
         self
@@ -60,6 +66,9 @@ enum Command {
     LookUp = 1,
     Update = 2,
     Load = 5,
+    ProgramByNumber = 13,
+    MapByNumber = 14,
+    Tell = 15,
     #[cfg(test)]
     TestRun = 10,
 }
@@ -71,7 +80,8 @@ fn bpf(command: Command, attributes: &mut Attributes) -> io::Result<i32> {
     let attributes: *mut Attributes = attributes;
     // SAFETY: the attributes are 128 bytes that live during the call. Every pointer in them was made by one function of
     // this module from a slice that it borrows until the call is over, and which is as long as the kernel was told (a
-    // length beside it) or as it knows (the sizes of a map's keys and values, which `Map` compares before each call).
+    // length beside it) or as it knows (the sizes of a map's keys and values, which `Map` compares before each call). The
+    // same holds for the pointers in what `tell` hands over.
     #[expect(unsafe_code, reason = "there is no safe way to call bpf(2)")]
     let answer = unsafe { libc::syscall(libc::SYS_bpf, number, attributes, bytes) };
     if answer < 0 {
@@ -174,6 +184,51 @@ impl Map {
         let (values, _) = values.as_chunks::<8>();
         Ok(values.iter().map(|value| u64::from_ne_bytes(*value)).sum())
     }
+}
+
+/// Bytes of `struct bpf_prog_info` and `struct bpf_map_info` that we look at: up to the name of a program.
+const INFO_BYTES: u32 = 80;
+/// No program of ours has more.
+const MAPS_MAX: usize = 16;
+
+/// Has the kernel write into `info` what it knows about a program or a map; what `info` points to lives as long as it does.
+fn tell(descriptor: BorrowedFd<'_>, info: &mut Attributes) -> io::Result<()> {
+    let place: *mut Attributes = info;
+    let mut attributes = Attributes::default()
+        .descriptor(0, descriptor)
+        .word(4, INFO_BYTES)
+        .double(8, address(place.cast_const()));
+    bpf(Command::Tell, &mut attributes).map(|_| ())
+}
+
+/// The map called `name` of the program with this number, where it is one that adds up per CPU; nothing when the program has
+/// none.
+pub(super) fn counters_of(program: u32, name: &str) -> io::Result<Option<Map>> {
+    let mut by_number = Attributes::default().word(0, program);
+    let descriptor = new_descriptor(Command::ProgramByNumber, &mut by_number)?;
+    let mut numbers = [0_u8; 4 * MAPS_MAX];
+    let room = u32::try_from(MAPS_MAX).map_err(io::Error::other)?;
+    let mut info = Attributes::default().word(52, room).write(56, &mut numbers);
+    tell(descriptor.as_fd(), &mut info)?;
+    let count = usize::try_from(info.get(52)).map_err(io::Error::other)?;
+    let (numbers, _) = numbers.as_chunks::<4>();
+    for number in numbers.iter().take(count) {
+        let mut by_number = Attributes::default().word(0, u32::from_ne_bytes(*number));
+        let descriptor = new_descriptor(Command::MapByNumber, &mut by_number)?;
+        let mut info = Attributes::default();
+        tell(descriptor.as_fd(), &mut info)?;
+        let shape = [info.get(0), info.get(8), info.get(12)];
+        let wanted = Attributes::default().name(24, name.as_bytes());
+        if shape == [(Kind::PerCpuArray as u8).into(), 4, 8] && info.0[3..5] == wanted.0[3..5] {
+            return Ok(Some(Map {
+                descriptor,
+                kind: Kind::PerCpuArray,
+                key_bytes: 4,
+                value_bytes: 8,
+            }));
+        }
+    }
+    Ok(None)
 }
 
 /// CPUs that the kernel has room for: so many values has each counter, be they online or not.

@@ -186,6 +186,22 @@ fn what_the_program_does_not_know_passes_and_is_not_measured() {
 }
 
 #[test]
+fn programs_are_read_as_ip_lists_them() {
+    let listed = r#"[{"ifname":"lo"},{"ifname":"eth0","xdp":{"mode":2,"prog":{"id":7,"name":"st_aa","jited":1}}},
+        {"ifname":"eth1","xdp":{"mode":1,"prog":{"id":8}}},{"ifname":"eth2","xdp":{"prog":{"id":-1}}}]"#;
+    let there = |interface: &str, number, name: Option<&str>| There {
+        interface: interface.into(),
+        number,
+        name: name.map(str::to_owned),
+    };
+    assert_eq!(
+        programs(listed).unwrap(),
+        [there("eth0", 7, Some("st_aa")), there("eth1", 8, None)]
+    );
+    assert!(programs("{}").is_err());
+}
+
+#[test]
 fn a_profile_with_relays_gives_every_source_their_limit() {
     let mut profile = Profile::default();
     let alone = Wanted::of(&profile).unwrap();

@@ -1,6 +1,7 @@
 //! The stage before the rules, at real interfaces, in the driver and behind it.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::Path;
 
 use stadion_netlab::{Echo, Flood, FloodSpec, Namespace, PlaySpec, Sources, Wire};
 use stadion_network::Error;
@@ -219,6 +220,104 @@ fn at_uplink(wire: &Wire) -> Option<String> {
     inside(&wire.server.space, |host| xdp::read(host, "eth0").unwrap())
 }
 
+/// The tool on the server, with its journals in `dir`: exit code, and all that it says.
+fn tool(wire: &Wire, dir: &Path, words: &str) -> (Option<i32>, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_stadion-network"));
+    command
+        .args(words.split_whitespace())
+        .args(["--netns", wire.server.space.name(), "--state-dir"])
+        .arg(dir.join("state"))
+        .env_remove("SSH_CONNECTION");
+    let output = command.output().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
+}
+
+#[test]
+fn the_tool_takes_it_away_when_the_profile_turns_it_off() {
+    let Some(_scene) = able() else { return };
+    if !can_load() {
+        return;
+    }
+    let wire = Wire::new().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let profile = dir.path().join("profile.yaml");
+    let protect = |xdp: &str, more: &str| {
+        std::fs::write(&profile, format!("ddos_protect:\n  xdp: {xdp}\n")).unwrap();
+        let words = format!("ddos-protect --profile {} {more}", profile.display());
+        tool(&wire, dir.path(), &words)
+    };
+    let on = |expected: bool| assert_eq!(at_uplink(&wire).is_some(), expected);
+    assert_eq!(protect("auto", "--apply --confirm-now").0, Some(0));
+    on(true);
+    let (code, said) = protect("off", "");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("- xdp of eth0"), "{said}");
+    on(true);
+    let (code, said) = protect("off", "--apply");
+    assert_eq!(code, Some(0), "{said}");
+    on(false);
+    let (code, said) = tool(&wire, dir.path(), "rollback");
+    assert_eq!(code, Some(0), "{said}");
+    on(false);
+
+    // Also one of which no journal tells.
+    let (code, said) = protect("auto", "--apply --confirm-now");
+    assert_eq!(code, Some(0), "{said}");
+    // A timer that lives still would write the journal again.
+    let state = dir.path().join("state");
+    let journal = state.join(format!("netns-{}", wire.server.space.name()));
+    wait_until("the end of the timer", || {
+        let files = std::fs::read_dir(&journal).unwrap();
+        let mut names = files.map(|file| file.unwrap().file_name());
+        !names.any(|name| name.to_string_lossy().starts_with("timer-"))
+    });
+    std::fs::remove_dir_all(state).unwrap();
+    let (code, said) = protect("off", "--apply --confirm-now");
+    assert_eq!(code, Some(0), "{said}");
+    on(false);
+}
+
+#[test]
+fn monitor_and_report_tell_what_it_drops() {
+    let Some(_scene) = able() else { return };
+    if !can_load() {
+        return;
+    }
+    let wire = Wire::new().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let profile = dir.path().join("profile.yaml");
+    let text = "ddos_protect:\n  xdp: auto\n  blocked: [26.8.0.0/16]\n";
+    std::fs::write(&profile, text).unwrap();
+    let tool = |words: &str| tool(&wire, dir.path(), words);
+    let words = format!(
+        "ddos-protect --profile {} --apply --confirm-now",
+        profile.display()
+    );
+    let (code, said) = tool(&words);
+    assert_eq!(code, Some(0), "{said}");
+    let server = SocketAddr::new(wire.server.address(false), GAME);
+    let flood = FloodSpec::udp(server, Sources::One { ports: 10 });
+    let flood = Flood::start(&wire.internet, flood).unwrap();
+    let (_, lines) = tool("monitor --json --count 2 --interval 500ms");
+    let (_, line) = tool("monitor --count 1 --interval 300ms");
+    let (_, report) = tool("report --interval 300ms");
+    assert!(flood.stop().sent > 0);
+    let last: serde_json::Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    let rate = |name: &str| last["per_second"][name]["eth0"].as_f64().unwrap();
+    assert!(rate("xdp_dropped_source") > 100.0, "{last}");
+    assert!(rate("xdp_measured") > 100.0, "{last}");
+    assert!(rate("xdp_dropped_blocked").abs() < 1e-9, "{last}");
+    assert!(line.contains(" xdp_drops="), "{line}");
+    assert!(
+        report.contains("a second at eth0 before the rules see them"),
+        "{report}"
+    );
+}
+
 #[test]
 fn the_tool_plans_applies_and_takes_it_back() {
     let Some(_scene) = able() else { return };
@@ -229,20 +328,7 @@ fn the_tool_plans_applies_and_takes_it_back() {
     let dir = tempfile::tempdir().unwrap();
     let profile = dir.path().join("profile.yaml");
     std::fs::write(&profile, "ddos_protect:\n  xdp: auto\n").unwrap();
-    let tool = |words: &str| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_stadion-network"));
-        command
-            .args(words.split_whitespace())
-            .args(["--netns", wire.server.space.name(), "--state-dir"])
-            .arg(dir.path().join("state"))
-            .env_remove("SSH_CONNECTION");
-        let output = command.output().unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        (
-            output.status.code(),
-            String::from_utf8_lossy(&said).into_owned(),
-        )
-    };
+    let tool = |words: &str| tool(&wire, dir.path(), words);
     let protect = format!("ddos-protect --profile {}", profile.display());
     let (code, said) = tool(&protect);
     assert_eq!(code, Some(2), "{said}");

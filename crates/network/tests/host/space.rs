@@ -142,7 +142,7 @@ impl Space {
         self.fit_out();
     }
 
-    fn ip(&self, words: &str) {
+    pub(crate) fn ip(&self, words: &str) {
         let args: Vec<&str> = ["-n", &self.name]
             .into_iter()
             .chain(words.split(' '))
@@ -279,7 +279,7 @@ impl Space {
         self.state_dir().join("transaction.json").exists()
     }
 
-    fn state_dir(&self) -> std::path::PathBuf {
+    pub(crate) fn state_dir(&self) -> std::path::PathBuf {
         self.dir
             .path()
             .join("state")
@@ -299,6 +299,25 @@ impl Space {
             }
         }
         panic!("there is no timer");
+    }
+
+    /// The command line of the tool in this namespace, for a shell.
+    pub(crate) fn line(&self, args: &[&str]) -> String {
+        let state = self.dir.path().join("state");
+        let (args, state) = (args.join(" "), state.display());
+        format!(
+            "env -u SSH_CONNECTION {TOOL} {args} --netns {} --state-dir {state}",
+            self.name
+        )
+    }
+
+    /// Changes a file of the journal as it could have been written by others.
+    pub(crate) fn edit(&self, name: &str, change: impl FnOnce(&mut serde_json::Value)) {
+        let path = self.state_dir().join(name);
+        let text = std::fs::read_to_string(&path).expect("a journal");
+        let mut journal = serde_json::from_str(&text).expect("JSON");
+        change(&mut journal);
+        std::fs::write(&path, journal.to_string()).expect("a journal");
     }
 
     /// As somebody who cleans up.
