@@ -57,8 +57,7 @@ UNIT
     for unit in apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service serial-getty@ttyS1.service; do
         chroot "$root" systemctl mask "$unit"
     done
-    mkdir -p -m 700 "$root/root/.ssh"
-    chroot "$root" ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519
-    cp "$root/root/.ssh/id_ed25519.pub" "$root/root/.ssh/authorized_keys"
+    chroot "$root" sh -c 'cd ~root && mkdir -p -m 700 .ssh && cd .ssh &&
+        ssh-keygen -q -t ed25519 -N "" -f id_ed25519 && cp id_ed25519.pub authorized_keys'
     ;;
 esac

@@ -72,7 +72,7 @@ make_player() {
     player ip addr add 10.77.0.66/24 dev far0
     player ip addr add fd77::2/64 dev far0 nodad
     player ip link set far0 up
-    wait_until 30 player ping -qnc1 -W1 $server
+    wait_until 30 player ping -qnc1 -W1 $server > /dev/null
     player socat TCP-LISTEN:9999,fork,reuseaddr EXEC:cat &
 }
 
@@ -109,10 +109,10 @@ closed() {
 foreign_rules() {
     local family name
     nft list tables | while read -r _ family name; do
-        [ "$family $name" = 'inet stadion' ] || nft -s list table "$family" "$name"
+        [ "$family $name" = 'inet stadion' ] || nft -s list table "$family" "$name" 2> /dev/null
     done
     for save in iptables-save ip6tables-save; do
-        $save | grep -v '^#' | sed 's/\[[0-9]*:[0-9]*\]//'
+        $save | sed '/^#/d; s/\[[0-9]*:[0-9]*\]//'
     done
 }
 

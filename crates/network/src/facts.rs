@@ -33,6 +33,8 @@ pub struct Facts {
     pub dnat_ports: Vec<(String, u16)>,
     /// Some of those rules could not be read: any port may be one of them.
     pub dnat_unclear: bool,
+    /// Who may hand on any port while our rules are there, such as Docker when a container starts.
+    pub publisher: Option<String>,
     /// What nftables lacks here.
     pub nft_lacks: Vec<crate::rules::Feature>,
     /// Why programs of XDP cannot be loaded here; nothing: they can, or nobody has tried.

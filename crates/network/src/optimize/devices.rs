@@ -74,14 +74,17 @@ impl Devices {
             }
         }
         // What a child namespace may choose is less than what there is.
-        let choice = match facts.is_child_netns {
-            true => "/proc/sys/net/ipv4/tcp_allowed_congestion_control",
-            false => "/proc/sys/net/ipv4/tcp_available_congestion_control",
+        let congestion = if facts.is_child_netns {
+            words("/proc/sys/net/ipv4/tcp_allowed_congestion_control")?
+        } else {
+            let mut ready = words("/proc/sys/net/ipv4/tcp_available_congestion_control")?;
+            ready.extend(loadable(host, &facts.kernel)?);
+            ready
         };
         let idle = words("/sys/devices/system/cpu/cpuidle/current_driver")?;
         Ok(Self {
             sysctls,
-            congestion: words(choice)?,
+            congestion,
             backlog_drops: backlog_drops(&host.read("/proc/net/softnet_stat")?.unwrap_or_default()),
             governors,
             has_sleep_states: idle.first().is_some_and(|driver| driver != "none"),
@@ -90,6 +93,26 @@ impl Devices {
             has_irqbalance: host.at("/usr/sbin/irqbalance").exists(),
         })
     }
+}
+
+/// Ways of TCP that are modules: the kernel loads one when it is chosen (`tcp_ca_find_autoload` in net/ipv4/tcp_cong.c).
+fn loadable(host: &Host, kernel: &str) -> Result<Vec<String>> {
+    let is_closed = host
+        .read("/proc/sys/kernel/modules_disabled")?
+        .is_some_and(|text| text.trim() == "1");
+    if is_closed {
+        return Ok(Vec::new());
+    }
+    let list = host.read(&format!("/lib/modules/{kernel}/modules.dep"))?;
+    let name = |line: &str| {
+        let (path, _) = line.split_once(':')?;
+        let (file, _) = path.rsplit('/').next()?.split_once(".ko")?;
+        let is_tcp = path.starts_with("kernel/net/ipv4/");
+        file.strip_prefix("tcp_")
+            .filter(|_| is_tcp)
+            .map(str::to_owned)
+    };
+    Ok(list.unwrap_or_default().lines().filter_map(name).collect())
 }
 
 fn nics(host: &Host, facts: &Facts, profile: &Optimize) -> Vec<Nic> {

@@ -94,6 +94,40 @@ fn congestion_control_that_is_not_there_is_left_out_with_the_way_to_get_it() {
 }
 
 #[test]
+fn congestion_control_that_is_a_module_is_taken_and_in_a_child_namespace_not() {
+    let root = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = root.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    // As Debian's kernel has it, and as others compress modules.
+    write(
+        "lib/modules/6.1/modules.dep",
+        "kernel/net/ipv4/tcp_bbr.ko:\nkernel/net/ipv4/tcp_htcp.ko.xz: kernel/a.ko\nkernel/drivers/tcp_x.ko:\n",
+    );
+    for name in ["available", "allowed"] {
+        write(
+            &format!("proc/sys/net/ipv4/tcp_{name}_congestion_control"),
+            "reno cubic\n",
+        );
+    }
+    let host = Host::below(root.path());
+    let ways = |facts: &Facts| {
+        let found = Devices::gather(&host, facts, &Optimize::default()).unwrap();
+        found.congestion
+    };
+    let mut facts = facts();
+    facts.kernel = "6.1".into();
+    assert_eq!(ways(&facts), ["reno", "cubic", "bbr", "htcp"]);
+    facts.is_child_netns = true;
+    assert_eq!(ways(&facts), ["reno", "cubic"]);
+    facts.is_child_netns = false;
+    write("proc/sys/kernel/modules_disabled", "1\n");
+    assert_eq!(ways(&facts), ["reno", "cubic"]);
+}
+
+#[test]
 fn jumbo_frames_of_the_guide_do_not_reach_the_internet() {
     let done = optimize(&Optimize::guide(), &facts(), &Devices::default()).unwrap();
     assert_eq!(wish(&done, "eth0"), None);

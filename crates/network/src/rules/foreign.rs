@@ -16,6 +16,29 @@ pub struct Redirects {
     pub ports: BTreeSet<(String, u16)>,
     /// There are rules that we cannot read: any port may be handed on.
     pub unclear: bool,
+    /// Who may hand on any port later, without a word to us, such as Docker when a container starts.
+    pub publisher: Option<&'static str>,
+}
+
+/// What begins the names of chains and tables of software that publishes ports while it runs, and what it is.
+const PUBLISHERS: [(&str, &str); 5] = [
+    ("docker", "Docker"),
+    ("kube-", "Kubernetes"),
+    // Plugin `portmap` of the container network interface; Kubernetes and others start it.
+    ("cni-hostport-", "hostPort"),
+    ("cni-dn-", "hostPort"),
+    ("netavark", "Podman"),
+];
+
+/// Who makes chains or tables called `name`, if it is one that publishes ports.
+fn publisher(name: &str) -> Option<&'static str> {
+    let begins = |prefix: &str| {
+        name.get(..prefix.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    PUBLISHERS
+        .into_iter()
+        .find_map(|(prefix, who)| begins(prefix).then_some(who))
 }
 
 /// More ports than there are in one rule are a mistake; 65,536 and some that are named twice.
@@ -34,7 +57,14 @@ pub fn nft(json: &str, ours: &str) -> Result<Redirects> {
     let list = value["nftables"]
         .as_array()
         .ok_or_else(|| wrong("no list `nftables`".into()))?;
-    let mut found = Redirects::default();
+    let mut names = list.iter().filter_map(|item| {
+        let named = item.get("chain").or_else(|| item.get("table"))?;
+        named["name"].as_str()
+    });
+    let mut found = Redirects {
+        publisher: names.find_map(publisher),
+        ..Redirects::default()
+    };
     for rule in list.iter().filter_map(|item| item.get("rule")) {
         let table = format!("{} {}", text(&rule["family"]), text(&rule["table"]));
         let chain = text(&rule["chain"]);
@@ -155,7 +185,11 @@ fn range(first: u16, last: u16) -> Option<Vec<u16>> {
 /// Reads `iptables-save -t nat` (or `ip6tables-save`).
 #[must_use]
 pub fn iptables(save: &str) -> Redirects {
-    let mut found = Redirects::default();
+    let mut chains = save.lines().filter_map(|line| line.strip_prefix(':'));
+    let mut found = Redirects {
+        publisher: chains.find_map(publisher),
+        ..Redirects::default()
+    };
     for line in save.lines().filter(|line| line.starts_with("-A ")) {
         let words = words(line);
         let after = |name: &str| {
@@ -230,6 +264,7 @@ impl Redirects {
     pub fn and(mut self, other: Self) -> Self {
         self.ports.extend(other.ports);
         self.unclear |= other.unclear;
+        self.publisher = self.publisher.or(other.publisher);
         self
     }
 }

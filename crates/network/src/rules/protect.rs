@@ -204,6 +204,13 @@ impl Plan {
                     key,
                     "other software may rewrite addresses by rules that cannot be read here; without tracking its packets would be lost",
                 );
+            } else if let Some(publisher) = &facts.publisher {
+                skip(
+                    key,
+                    &format!(
+                        "{publisher} hands on ports whenever a container starts, and without tracking its packets would be lost; the other defences hold"
+                    ),
+                );
             } else {
                 *ranges = map.ranges(on, own(on));
                 let all = map.ranges(on, |role, _| !role.is_private());

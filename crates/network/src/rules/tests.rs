@@ -271,6 +271,17 @@ fn what_other_software_rewrites_stays_tracked_and_is_said() {
     busy.dnat_unclear = true;
     let none = rules(&profile(), &busy, PROTECT).unwrap();
     assert!(!text(&none).contains("notrack") && !text(&none).contains("synproxy mss"));
+    // A container that starts later must not find its port untracked.
+    let mut later = facts();
+    later.publisher = Some("Docker".into());
+    let later = rules(&profile(), &later, PROTECT).unwrap();
+    assert!(!text(&later).contains("notrack") && !text(&later).contains("synproxy mss"));
+    assert!(
+        later
+            .skips
+            .iter()
+            .any(|skip| skip.reason.contains("Docker"))
+    );
 }
 
 #[test]

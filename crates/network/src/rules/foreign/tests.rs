@@ -120,3 +120,30 @@ proptest! {
         drop(nft(&json, ""));
     }
 }
+
+#[test]
+fn who_may_publish_a_port_later_is_seen_by_its_chains_before_it_does() {
+    let json = |kind: &str, name: &str| {
+        format!(
+            r#"{{"nftables": [{{"{kind}": {{"family": "ip", "table": "nat", "name": "{name}"}}}}]}}"#
+        )
+    };
+    for (kind, name, who) in [
+        ("chain", "DOCKER", Some("Docker")),
+        ("table", "docker-bridges", Some("Docker")),
+        ("chain", "KUBE-SERVICES", Some("Kubernetes")),
+        ("table", "kube-proxy", Some("Kubernetes")),
+        ("chain", "CNI-HOSTPORT-DNAT", Some("hostPort")),
+        ("chain", "NETAVARK-HOSTPORT-DNAT", Some("Podman")),
+        ("chain", "PREROUTING", None),
+        ("chain", "dö", None),
+    ] {
+        let found = nft(&json(kind, name), "inet stadion").unwrap();
+        assert_eq!(found.publisher, who, "{name}");
+        assert!(found.ports.is_empty() && !found.unclear, "{name}");
+    }
+    // The older iptables is not in nftables at all.
+    let found = iptables("*nat\n:PREROUTING ACCEPT [0:0]\n:DOCKER - [0:0]\nCOMMIT\n");
+    assert_eq!(found.publisher, Some("Docker"));
+    assert_eq!(Redirects::default().and(found).publisher, Some("Docker"));
+}
