@@ -1,6 +1,8 @@
 # The image of deploy/network-daemonset.yaml: `stadion-network` and the tools that it runs. From the root of the repository:
 #   docker build -f deploy/network.Dockerfile -t registry.example/stadion-network:0.1.0 .
 FROM rust:1.95.0-slim-bookworm AS build
+# The compiler of the image is the one that the repository names, and no component more is needed.
+ENV RUSTUP_TOOLCHAIN=1.95.0
 WORKDIR /src
 COPY . .
 RUN cargo build --release --locked -p stadion-network --bin stadion-network

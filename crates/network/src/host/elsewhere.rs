@@ -90,3 +90,41 @@ impl Host {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_writes_the_files_of_the_node_and_looks_at_its_own_network() {
+        let dir = tempfile::tempdir().unwrap();
+        let refused = Host::container_with(dir.path()).unwrap_err();
+        assert!(refused.to_string().contains("/proc/sys"), "{refused}");
+        for part in ["proc/sys", "proc/irq", "sys"] {
+            fs::create_dir_all(dir.path().join(part)).unwrap();
+        }
+        let host = Host::container_with(dir.path()).unwrap();
+        assert!(host.is_container() && host.is_real());
+        for path in [
+            "/proc/sys/net/core/rmem_max",
+            "/proc/irq/38/smp_affinity_list",
+            "/sys/class/net",
+        ] {
+            assert_eq!(host.at(path), dir.path().join(&path[1..]));
+        }
+        let network = Path::new("/proc/thread-self/net/dev");
+        assert_eq!(host.at("/proc/net/dev"), network);
+        assert_eq!(host.at("/proc/stat"), Path::new("/proc/stat"));
+    }
+
+    #[test]
+    fn a_pod_is_known_by_its_variables() {
+        let root = tempfile::tempdir().unwrap();
+        let host = |name: &str| {
+            let env = BTreeMap::from([(name.to_owned(), "10.0.0.1".to_owned())]);
+            Host::below(root.path()).with_variables(&env)
+        };
+        assert!(host("KUBERNETES_SERVICE_HOST").is_container());
+        assert!(!host("HOST").is_container());
+    }
+}

@@ -166,7 +166,7 @@ impl Plan {
         if protect.bogons && own_addresses(facts).next().is_none() {
             skip(
                 "bogons",
-                "no address of this host is known (`ip` of iproute2 tells them), and without them its own network could count as forged",
+                "no address of this host is known (`ip` of iproute2 and /sys tell them), and without them its own network could count as forged",
             );
         }
         let own = |on: Protocol| {
