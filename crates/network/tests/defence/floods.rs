@@ -48,7 +48,7 @@ fn a_128_tick_player_loses_nothing_while_50_000_spoofed_sources_flood() {
         );
         let reached = echo.received() - heard;
         assert!(
-            reached <= 384 * PLAYS_MAX + most(&profile, &report),
+            reached <= 384 * PLAYS_MAX + most(profile.ddos_protect.guests, report.lasted),
             "v6 {v6}: {reached}"
         );
     }
@@ -70,9 +70,7 @@ fn a_player_loses_nothing_while_one_source_floods_be_he_new_or_known() {
         .unwrap();
         let seen = play_once_whole(&wire.internet, PlaySpec::ticks_128(server, 2));
         let report = flood.stop();
-        let limit = profile.ddos_protect.source;
-        let most =
-            u64::from(limit.per_second) * (report.lasted.as_secs() + 1) + u64::from(limit.burst);
+        let most = most(profile.ddos_protect.source, report.lasted);
         eprintln!(
             "v6 {v6}, {ports} ports: flood {} at {:.0}/s, server heard {}, p99 {:?}",
             report.sent,
@@ -163,9 +161,7 @@ fn questions_have_buckets_of_their_own_and_make_nobody_known() {
         wait_until("all questions are judged", || {
             dropped() + counter(&wire.server.space, "pass_udp") == 2_000
         });
-        let limit = profile.ddos_protect.queries_per_source;
-        let most = u64::from(limit.per_second) * ((monotonic() - start).as_secs() + 1)
-            + u64::from(limit.burst);
+        let most = most(profile.ddos_protect.queries_per_source, monotonic() - start);
         assert!(
             2_000 - dropped() <= most,
             "{port}, v6 {v6}: {} dropped",

@@ -4,11 +4,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use stadion_netlab::{
-    FloodReport, Host, Namespace, Play, PlaySpec, monotonic, pause, play, unable,
-};
+use stadion_netlab::{Host, Namespace, Play, PlaySpec, monotonic, pause, play, unable};
 use stadion_network::facts::{Facts, Interface};
 use stadion_network::profile::Profile;
+use stadion_network::profile::protect::Rate;
 use stadion_network::rules::{self, Parts};
 use stadion_network::subject::Subject;
 
@@ -122,8 +121,7 @@ pub(crate) fn elements(space: &Namespace, set: &str) -> usize {
     listed.matches("\"val\"").count()
 }
 
-/// What the rules can have let through of a flood at most: the share of guests, whole seconds, both buckets full.
-pub(crate) fn most(profile: &Profile, report: &FloodReport) -> u64 {
-    let guests = profile.ddos_protect.guests;
-    u64::from(guests.per_second) * (report.lasted.as_secs() + 1) + u64::from(guests.burst)
+/// What a full bucket can have let through at most while a flood `lasted`, in whole seconds.
+pub(crate) fn most(rate: Rate, lasted: Duration) -> u64 {
+    u64::from(rate.per_second) * (lasted.as_secs() + 1) + u64::from(rate.burst)
 }

@@ -13,8 +13,8 @@ use stadion_network::subject::{Subject, Wish};
 use stadion_network::xdp;
 
 use crate::scene::{
-    BOTH, BUFFER, GAME, PLAYS_MAX, PROTECT, able, apply, counter, facts, play_once_whole, profile,
-    wait_until,
+    BOTH, BUFFER, GAME, PLAYS_MAX, PROTECT, able, apply, counter, facts, most, play_once_whole,
+    profile, wait_until,
 };
 
 /// Works on a namespace as the tool does; whoever enters one does so for good, so that it has a thread of its own.
@@ -94,9 +94,7 @@ fn one_source_is_stopped_before_the_rules_and_a_player_loses_nothing() {
         .unwrap();
         let seen = play_once_whole(&wire.internet, PlaySpec::ticks_128(server, 2));
         let report = flood.stop();
-        let limit = profile.ddos_protect.source;
-        let most =
-            u64::from(limit.per_second) * (report.lasted.as_secs() + 1) + u64::from(limit.burst);
+        let most = most(profile.ddos_protect.source, report.lasted);
         eprintln!(
             "{mode:?}, v6 {v6}: flood {} at {:.0}/s, the rules saw {}",
             report.sent,
