@@ -166,7 +166,10 @@ kept_settings() {
 
 nothing_of_ours() {
     local path
-    if nft list table inet stadion; then return 1; fi
+    if nft list table inet stadion > /dev/null 2>&1; then
+        echo 'our table is there'
+        return 1
+    fi
     tc qdisc show dev up0 | grep -E 'cake|htb' && return 1
     ip link show dev up0 | grep xdp && return 1
     for path in /etc/sysctl.d/90-stadion.conf /etc/tmpfiles.d/90-stadion.conf /etc/stadion /etc/systemd/system/*stadion* \

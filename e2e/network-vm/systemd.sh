@@ -18,7 +18,8 @@ apply_unconfirmed() {
 put_back() {
     wait_until 150 nothing_of_ours > $state/waited || {
         tail -n 3 $state/waited
-        nothing_of_ours
+        $tool status
+        return 1
     }
     kept_settings $state/settings.before
     no_timers() { [ -z "$(timers)" ]; }
