@@ -195,7 +195,9 @@ pub enum ConfigCommand {
 /// A name of a file; an empty one, as an empty variable makes it, is none.
 fn named_file() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().try_map(|name| match name.is_empty() {
-        true => Err("it is empty: name a file, or leave the option and the variable STADION_CONFIG out"),
+        true => {
+            Err("it is empty: name a file, or leave the option and the variable STADION_CONFIG out")
+        }
         false => Ok(PathBuf::from(name)),
     })
 }

@@ -108,10 +108,9 @@ pub struct Platform {
 pub async fn start(settings: Settings) -> Result<Platform, PlatformError> {
     let settings = Arc::new(settings);
     check_kinds(&settings)?;
-    std::fs::create_dir_all(&settings.data_dir).map_err(|source| PlatformError::DataDir {
-        path: settings.data_dir.clone(),
-        source,
-    })?;
+    for path in ["state", "servers"].map(|room| settings.data_dir.join(room)) {
+        std::fs::create_dir_all(&path).map_err(|source| PlatformError::DataDir { path, source })?;
+    }
     let (state, recovery) = open_state(&settings.data_dir).await?;
     let gateway_listener = bind("gateway.listen", settings.gateway.listen).await?;
     let operator_listener =
@@ -166,9 +165,10 @@ pub async fn start(settings: Settings) -> Result<Platform, PlatformError> {
         edges: CancellationToken::new(),
         servers: CancellationToken::new(),
     };
-    platform.start_edges(gateway, gateway_listener, operator, operator_listener);
+    // Game servers outlive this process, so nothing may fail after the first of them is started.
     platform.start_loops().await?;
     platform.write_endpoints()?;
+    platform.start_edges(gateway, gateway_listener, operator, operator_listener);
     Ok(platform)
 }
 
@@ -239,11 +239,16 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-/// Where a game server listens whose players reach it at `address`: on this machine only, or everywhere.
+/// Where a game server listens whose players reach it at `address`: on this machine only, or everywhere, and over IPv6
+/// when that is what the address is.
 fn listen_host(address: &str) -> &'static str {
-    let is_local =
-        address == "localhost" || address.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-    if is_local { "127.0.0.1" } else { "0.0.0.0" }
+    match address.parse() {
+        Ok(IpAddr::V6(ip)) if ip.is_loopback() => "::1",
+        Ok(IpAddr::V6(_)) => "::",
+        Ok(IpAddr::V4(ip)) if ip.is_loopback() => "127.0.0.1",
+        Err(_) if address == "localhost" => "127.0.0.1",
+        _ => "0.0.0.0",
+    }
 }
 
 async fn open_fleet(
@@ -362,5 +367,24 @@ impl Platform {
     #[must_use]
     pub fn data_dir(&self) -> PathBuf {
         self.settings.data_dir.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listen_host;
+
+    #[test]
+    fn a_game_server_listens_where_its_players_come_from() {
+        for (address, host) in [
+            ("127.0.0.1", "127.0.0.1"),
+            ("localhost", "127.0.0.1"),
+            ("::1", "::1"),
+            ("2001:db8::7", "::"),
+            ("203.0.113.7", "0.0.0.0"),
+            ("play.example.org", "0.0.0.0"),
+        ] {
+            assert_eq!(listen_host(address), host, "{address}");
+        }
     }
 }

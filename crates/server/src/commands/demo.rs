@@ -145,6 +145,24 @@ fn settings(demo: &Demo, env: &BTreeMap<String, String>) -> Result<Settings, Dem
     Ok(settings)
 }
 
+/// A player is both ends of a WebSocket and a UDP socket here; a game server, of which the demo has about forty, some
+/// four files, and the rest of the platform a hundred.
+const FILES_PER_PLAYER: u64 = 3;
+const FILES_BESIDES: u64 = 400;
+
+fn check_open_files(players: usize, limit: Option<u64>) -> Result<(), DemoError> {
+    let needed = u64::try_from(players)
+        .unwrap_or(u64::MAX)
+        .saturating_mul(FILES_PER_PLAYER)
+        .saturating_add(FILES_BESIDES);
+    match limit {
+        Some(limit) if limit < needed => Err(DemoError::Usage(format!(
+            "{players} players need {needed} open files, and {limit} are allowed: raise the limit (`ulimit -Hn`), or ask for fewer (--players)"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 fn swarm(demo: &Demo, platform: &Platform) -> Result<BotSwarm, DemoError> {
     let PlayerAuth::Development(path) = &platform.settings().auth.players else {
         return Err(DemoError::Usage(
@@ -209,7 +227,7 @@ pub async fn run(demo: Demo, env: &BTreeMap<String, String>) -> Result<ExitCode,
         .unwrap_or_else(|| data_dir.join("stadion.log"));
     logging::start(&settings.logging.level, false, true, Some(&log))
         .map_err(PlatformError::Logging)?;
-    limits::raise_open_files();
+    check_open_files(demo.players, limits::raise_open_files())?;
     let mut stops = Stops::new().map_err(PlatformError::Socket)?;
     let mut platform = platform::start(settings).await?;
     log_recovery(&platform);
@@ -396,6 +414,9 @@ fn print_report(report: &Report, players: &SwarmStats, waiting: &BTreeMap<String
 }
 
 fn spread(values: &Distribution) -> String {
+    if values.count() == 0 {
+        return "none".into();
+    }
     let at = |percent| values.percentile(percent).unwrap_or(0);
     format!(
         "p50 {} ms, p95 {} ms, p99 {} ms ({} values)",
@@ -452,4 +473,19 @@ fn render_players(players: &SwarmStats, waiting: &BTreeMap<String, usize>) -> St
     }
     row("errors", pairs(&players.errors));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_open_files;
+
+    #[test]
+    fn i7_players_beyond_the_limit_of_open_files_are_refused() {
+        let said = check_open_files(400, Some(256)).unwrap_err().to_string();
+        for part in ["400 players", "1600 open files", "256", "--players"] {
+            assert!(said.contains(part), "{said}");
+        }
+        check_open_files(400, Some(1_600)).unwrap();
+        check_open_files(20_000, None).unwrap();
+    }
 }

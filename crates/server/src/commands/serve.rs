@@ -10,14 +10,16 @@ use crate::config::written::LogFormat;
 use crate::platform::{self, Platform, PlatformError};
 use crate::{limits, logging};
 
-/// SIGINT and SIGTERM, each time they come.
+/// SIGINT, SIGTERM and SIGHUP, each time they come.
 pub struct Stops {
     interrupt: Signal,
     terminate: Signal,
+    /// Of a terminal that was closed; not there under `nohup`.
+    hangup: Option<Signal>,
 }
 
 impl Stops {
-    /// Takes over both signals; needs a running runtime.
+    /// Takes over the signals; needs a running runtime.
     ///
     /// # Errors
     /// When the system refuses.
@@ -25,6 +27,10 @@ impl Stops {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: match hangup_is_ignored() {
+                true => None,
+                false => Some(signal(SignalKind::hangup())?),
+            },
         })
     }
 
@@ -33,8 +39,20 @@ impl Stops {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            Some(_) = async { self.hangup.as_mut()?.recv().await } => {}
         }
     }
+}
+
+/// Whether whoever started this process wants it to outlive the terminal: SIGHUP is 1, the lowest bit of `SigIgn`
+/// (proc_pid_status(5)).
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Says what was found in the data directory.
@@ -51,7 +69,7 @@ pub fn log_recovery(platform: &Platform) {
     }
 }
 
-/// Runs the platform until SIGINT or SIGTERM; a second one cuts the drain short.
+/// Runs the platform until SIGINT, SIGTERM or SIGHUP; a second one cuts the drain short.
 ///
 /// # Errors
 /// When it cannot start, or a part that must live has died.
@@ -64,7 +82,15 @@ pub async fn run(settings: Settings) -> Result<ExitCode, PlatformError> {
         settings.logging.file.as_deref(),
     )
     .map_err(PlatformError::Logging)?;
-    limits::raise_open_files();
+    let open_files = limits::raise_open_files();
+    let connections = settings.gateway.limits.connections_max as u64;
+    if let Some(open_files) = open_files.filter(|limit| *limit < connections) {
+        tracing::warn!(
+            open_files,
+            connections_max = connections,
+            "the limit of open files (`ulimit -Hn`) is below gateway.limits.connections_max: connections beyond it are not accepted"
+        );
+    }
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }

@@ -19,7 +19,7 @@ pub enum PlatformError {
         instead: &'static str,
     },
     /// The data directory cannot be used.
-    #[error("data_dir: {path}: {source}", path = path.display())]
+    #[error("data_dir: {path}: {source}{hint}", path = path.display(), hint = data_dir_hint(source))]
     DataDir {
         /// Which path.
         path: PathBuf,
@@ -106,6 +106,24 @@ pub enum PlatformError {
 }
 
 use crate::keys;
+
+fn data_dir_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            "; a file is where a directory has to be: move it away, or choose another directory (--data-dir)"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "; the user who runs Stadion has to be able to write there (--data-dir names another directory)"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "; choose a directory that can be written (--data-dir)"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; make room, or choose another directory (--data-dir)"
+        }
+        _ => "",
+    }
+}
 
 fn in_use_hint(error: &io::Error) -> &'static str {
     match error.kind() {

@@ -50,7 +50,10 @@ impl Display for Report {
         section(f, "Ready Checks", &matches.acceptances)?;
         if matchmaking.avg_wait_time > 0.0 {
             let wait = matchmaking.avg_wait_time;
-            writeln!(f, "\nAverage Matchmaking Wait: {wait:.1}s, of those who still wait")?;
+            writeln!(
+                f,
+                "\nAverage Matchmaking Wait: {wait:.1}s, of those who still wait"
+            )?;
         }
         unmatched(f, &matchmaking.unmatched)?;
         self.performance(f)

@@ -147,11 +147,19 @@ impl Shown for Servers {
                 server.name.clone(),
                 server.region.clone(),
                 server.state.clone(),
-                format!("{}:{}", server.address, server.port),
+                place(&server.address, server.port),
                 format!("{}/{}", server.players, server.max_players),
                 or_dash(server.match_id.as_ref()),
             ]
         })
+    }
+}
+
+/// Address and port, as RFC 3986 writes them: an IPv6 address is in brackets.
+pub(super) fn place(address: &str, port: u16) -> String {
+    match address.contains(':') {
+        true => format!("[{address}]:{port}"),
+        false => format!("{address}:{port}"),
     }
 }
 
@@ -167,7 +175,7 @@ impl Shown for ServerInfo {
             ("region", self.region.clone()),
             ("zone", or_dash(self.zone.as_ref())),
             ("state", self.state.clone()),
-            ("address", format!("{}:{}", self.address, self.port)),
+            ("address", place(&self.address, self.port)),
             (
                 "players",
                 format!("{} of {}", self.players, self.max_players),

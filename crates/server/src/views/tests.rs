@@ -139,3 +139,12 @@ fn the_token_comes_from_the_environment_or_the_file() {
         2
     );
 }
+
+#[test]
+fn an_ipv6_address_is_in_brackets() {
+    assert_eq!(super::table::place("::1", 7000), "[::1]:7000");
+    assert_eq!(
+        super::table::place("host.example", 7000),
+        "host.example:7000"
+    );
+}

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use stadion_client::Client;
 use tokio::time::timeout;
 
-use crate::stand::{PATIENCE, Stand, complaint, free_port, program, run};
+use crate::stand::{PATIENCE, Stand, complaint, free_port, game_servers, program, run};
 
 /// A platform with nothing to do.
 const IDLE: &str = "
@@ -109,6 +109,54 @@ async fn a_data_directory_that_cannot_be_used_is_1_and_named() {
         let said = complaint(&refused);
         assert_eq!(refused.status.code(), Some(1), "{said}");
         assert!(said.contains(path), "{said}");
+    }
+    for room in ["state", "servers"] {
+        let data_dir = dir.path().join(format!("with-{room}"));
+        std::fs::create_dir(&data_dir).unwrap();
+        std::fs::write(data_dir.join(room), "").unwrap();
+        let refused = run(&["serve", "--data-dir", data_dir.to_str().unwrap()]).await;
+        let said = complaint(&refused);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains(room) && said.contains("a file is where a directory has to be"),
+            "{said}"
+        );
+    }
+}
+
+/// Game servers outlive their platform, so one that cannot start must not have started any.
+#[tokio::test]
+async fn a_start_that_fails_late_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let data_dir = dir.path().join("data");
+    std::fs::create_dir_all(data_dir.join("endpoints.json")).unwrap();
+    for (variable, value, wanted) in [
+        (
+            "STADION_MATCHMAKING__DECISION_LOG",
+            "/proc/none/log",
+            "/proc/none/log",
+        ),
+        ("STADION_LOGGING__LEVEL", "warn", "endpoints.json"),
+    ] {
+        let refused = program()
+            .args(["serve", "--data-dir", data_dir.to_str().unwrap()])
+            .env(
+                "STADION_GATEWAY__LISTEN",
+                format!("127.0.0.1:{}", free_port()),
+            )
+            .env(
+                "STADION_GATEWAY__OPERATOR_LISTEN",
+                format!("127.0.0.1:{}", free_port()),
+            )
+            .env(variable, value)
+            .output();
+        let refused = timeout(PATIENCE, refused).await.unwrap().unwrap();
+        let said = complaint(&refused);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.contains(wanted), "{said}");
+        assert_eq!(game_servers(&data_dir), [0; 0]);
+        let begun = std::fs::read_dir(data_dir.join("servers")).unwrap().count();
+        assert_eq!(begun, 0);
     }
 }
 

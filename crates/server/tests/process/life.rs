@@ -64,16 +64,36 @@ async fn with_a_live_match(drain_seconds: u32) -> Stand {
     stand
 }
 
+/// SIGHUP is that of a terminal that was closed; it used to end the platform and to leave its game servers.
 #[tokio::test]
-async fn both_signals_end_it_cleanly_and_it_starts_again() {
+async fn every_signal_ends_it_cleanly_and_it_starts_again() {
     let mut stand = Stand::new(&settings(0)).await;
-    for signal in [Signal::INT, Signal::TERM] {
+    // Who ignores SIGHUP, as these tests do under `nohup`, has children who ignore it.
+    let ours = hangup_is(std::process::id(), "SigIgn:").then_some(Signal::TERM);
+    for signal in [Signal::INT, Signal::TERM, ours.unwrap_or(Signal::HUP)] {
         stand.start().await;
         stand.servers_ready(2).await;
         stand.signal(signal);
         assert_eq!(stand.exited().await.code(), Some(0));
         stand.assert_gone();
     }
+}
+
+/// As `nohup stadion serve &`.
+#[tokio::test]
+async fn it_outlives_its_terminal_when_it_was_told_to() {
+    let mut stand = Stand::new(&settings(0)).await;
+    stand.spawn_ignoring_hangup();
+    stand.ready().await;
+    assert!(hangup_is(stand.pid(), "SigIgn:") && !hangup_is(stand.pid(), "SigCgt:"));
+    stand.stop().await;
+}
+
+/// Whether SIGHUP is in the `mask` of a process: it is 1, the lowest bit (proc_pid_status(5)).
+fn hangup_is(pid: u32, mask: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let mask = status.lines().find_map(|line| line.strip_prefix(mask));
+    u64::from_str_radix(mask.unwrap().trim(), 16).unwrap() & 1 == 1
 }
 
 #[tokio::test]

@@ -169,6 +169,18 @@ impl Stand {
         self.child = Some(child.unwrap());
     }
 
+    /// Starts it as `nohup` does.
+    pub(crate) fn spawn_ignoring_hangup(&mut self) {
+        let child = Command::new("sh")
+            .args(["-c", r#"trap "" HUP; exec "$0" "$@""#])
+            .arg(env!("CARGO_BIN_EXE_stadion"))
+            .args(self.arguments(&["serve"]))
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn();
+        self.child = Some(child.unwrap());
+    }
+
     /// Starts it with both its outputs going to one pipe; this is the other end.
     pub(crate) fn spawn_into_pipe(&mut self) -> PipeReader {
         let (reader, writer) = std::io::pipe().unwrap();

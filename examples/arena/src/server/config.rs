@@ -1,6 +1,6 @@
 //! What the environment says, under the names that fleets give it.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use super::ServerError;
@@ -21,7 +21,7 @@ pub struct ServerConfig {
     /// Where it is (`REGION`), for the log.
     pub region: String,
     /// Address to listen on for players (`GAME_HOST`); this machine only unless it says otherwise.
-    pub game_host: Ipv4Addr,
+    pub game_host: IpAddr,
     /// UDP port of the game (`GAME_PORT`); 0 for any.
     pub game_port: u16,
     /// Seats (`MAX_PLAYERS`), at most [`SEATS_MAX`].
@@ -81,10 +81,10 @@ impl ServerConfig {
             server_id: set("SERVER_ID").unwrap_or_else(|| "arena".into()),
             region: set("REGION").unwrap_or_else(|| "local".into()),
             game_host: match set("GAME_HOST") {
-                None => Ipv4Addr::LOCALHOST,
+                None => Ipv4Addr::LOCALHOST.into(),
                 Some(text) => text.parse().map_err(|_| ServerError::Environment {
                     name: "GAME_HOST",
-                    why: format!("is {text:?}, not an IPv4 address"),
+                    why: format!("is {text:?}, not an IP address"),
                 })?,
             },
             game_port: number("GAME_PORT", set("GAME_PORT"), 7777, 0..=u16::MAX)?,
