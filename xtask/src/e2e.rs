@@ -1,5 +1,5 @@
-//! `cargo xtask e2e NAME`: proofs against software that is not ours. Each has a workspace of its own below `e2e/`, so
-//! that what it needs is in nobody else's build.
+//! `cargo xtask e2e NAME`: proofs against software that is not ours. Each has a directory below `e2e/`, and those with
+//! code a workspace of their own there, so that what it needs is in nobody else's build.
 
 mod network_vm;
 
