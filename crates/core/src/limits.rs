@@ -35,7 +35,7 @@ pub const EVENTS_PER_PLAYER_MAX: usize = 32;
 pub const HEARTBEATS_PER_CALL_MAX: usize = 256;
 
 /// Seats of one match over its whole life, also of those who left: every seat of the largest default game mode taken ten
-/// times, and all seats of the largest game mode there may be. At 120 bytes each in the line-up, the match is 120 KB at
+/// times, and all seats of the largest with backfill there may be. At 120 bytes each in the line-up, the match is 120 KB at
 /// most, and written again with every change.
 pub const MATCH_SEATS_MAX: usize = 1_000;
 

@@ -6,7 +6,7 @@ use super::GameMode;
 use crate::limits::{
     ATTRIBUTE_BYTES_MAX, ATTRIBUTES_MAX, LATENCY_MAX_MS, MATCH_SEATS_MAX, ROLE_SEATS_MAX, ROLES_MAX,
 };
-use crate::rules::{HardStopAction, RoleRule, Rules, SkillStep};
+use crate::rules::{Backfill, HardStopAction, RoleRule, Rules, SkillStep};
 
 /// A ready check lasts at least this long, milliseconds; `FlexMatch`'s bounds are 1 s and 600 s.
 pub const ACCEPTANCE_MS_MIN: u64 = 1_000;
@@ -45,8 +45,9 @@ fn sizes(mode: &GameMode) -> Checked {
         let why = format!("{target} cannot be divided into {teams} equal teams");
         return wrong("players_target", why);
     }
-    if usize::try_from(target).map_or(true, |target| target > MATCH_SEATS_MAX) {
-        let why = format!("is {target}, a match has at most {MATCH_SEATS_MAX} seats");
+    let many = usize::try_from(target).map_or(true, |target| target > MATCH_SEATS_MAX);
+    if many && mode.rules.backfill != Backfill::Off {
+        let why = format!("is {target}; with backfill a match has at most {MATCH_SEATS_MAX} seats");
         return wrong("players_target", why);
     }
     if mode.players_min == 0 || mode.players_min > target {

@@ -245,9 +245,9 @@ const CONTRADICTIONS: [(Change, &str); 23] = [
     ),
     (
         |m| {
-            (m.teams, m.players_target) = (2, 1_002);
+            (m.teams, m.players_target, m.rules.backfill) = (2, 1_002, Backfill::Low);
         },
-        "players_target: is 1002, a match has at most 1000 seats",
+        "players_target: is 1002; with backfill a match has at most 1000 seats",
     ),
     (
         |m| many_roles(m, 33, 33),
