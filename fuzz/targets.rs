@@ -17,7 +17,7 @@ use stadion_server::keys::ServerKeys;
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every target, by the name of its directory in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 16] = [
     ("arena_datagram", arena_datagram),
     ("create_ticket", stadion_gateway::fuzz::create_ticket),
     ("socket_message", stadion_gateway::fuzz::socket_message),
@@ -32,6 +32,8 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("network_probe", stadion_network::fuzz::probe_datagram),
     ("network_redaction", stadion_network::fuzz::redaction),
     ("network_profile", stadion_network::fuzz::profile),
+    ("network_journal", stadion_network::fuzz::journal),
+    ("network_arguments", stadion_network::fuzz::arguments),
 ];
 
 /// A datagram of the arena, from a player or from the server.

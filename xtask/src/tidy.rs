@@ -4,6 +4,7 @@ mod config_keys;
 mod direction;
 mod links;
 mod modules;
+mod parsers;
 mod scan;
 mod sizes;
 mod sleeps;
@@ -53,6 +54,7 @@ pub(crate) fn run() -> Outcome {
     findings.extend(words::check(&tree));
     findings.extend(links::check(&tree));
     findings.extend(sleeps::check(&tree));
+    findings.extend(parsers::check(&tree));
     findings.extend(config_keys::check(&tree));
     findings.sort();
     for finding in &findings {

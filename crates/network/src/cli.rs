@@ -192,7 +192,7 @@ impl From<BuiltIn> for Base {
 pub type Env = BTreeMap<String, String>;
 
 /// Reads `60s`, `2m`, `1h`, `500ms`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong =
         || format!("{text:?} is not a time; write a number and a unit, such as 60s, 2m or 1h");
     let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;

@@ -10,7 +10,7 @@ pub(crate) mod journal;
 mod persist;
 mod plan;
 mod revert;
-mod told;
+pub(crate) mod told;
 mod watch;
 
 use std::cell::Cell;

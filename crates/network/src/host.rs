@@ -431,7 +431,7 @@ pub(crate) fn file_error(what: &'static str, path: &Path, source: io::Error) -> 
     }
 }
 
-fn shorten(said: &str) -> String {
+pub(crate) fn shorten(said: &str) -> String {
     let said = said.trim();
     match said.char_indices().nth(SAID_BYTES_MAX) {
         Some((end, _)) => format!("{}…", &said[..end]),

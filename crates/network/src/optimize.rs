@@ -187,9 +187,9 @@ fn at_least(least: &str, now: Option<&str>) -> String {
         .split_whitespace()
         .map(|least| {
             let there = now.next().and_then(|text| text.parse::<u64>().ok());
-            match (least.parse::<u64>(), there) {
-                (Ok(least), Some(there)) => least.max(there).to_string(),
-                _ => least.to_owned(),
+            match least.parse::<u64>() {
+                Ok(least) => least.max(there.unwrap_or(0)).to_string(),
+                Err(_) => least.to_owned(),
             }
         })
         .collect();

@@ -4,7 +4,7 @@ mod acl;
 mod findings;
 pub(crate) mod gather;
 mod markdown;
-mod redact;
+pub(crate) mod redact;
 #[cfg(test)]
 mod tests;
 mod traffic;

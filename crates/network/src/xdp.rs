@@ -6,7 +6,7 @@
 //! rules hold as if it were not there.
 
 mod assemble;
-mod interface;
+pub(crate) mod interface;
 mod kernel;
 mod program;
 
@@ -263,9 +263,18 @@ pub(crate) fn programs(json: &str) -> Result<Vec<There>> {
         said: error.to_string(),
     })?;
     let there = |link: &Value| {
+        let interface = link["ifname"].as_str()?.to_owned();
         let program = &link["xdp"]["prog"];
+        // A NIC with a processor of its own can have two, and then none is the one (`xdp_dump_json` of iproute2).
+        if program.is_null() && link["xdp"]["attached"].get(0).is_some() {
+            return Some(There {
+                interface,
+                number: 0,
+                name: Some("beside another".into()),
+            });
+        }
         Some(There {
-            interface: link["ifname"].as_str()?.to_owned(),
+            interface,
             number: u32::try_from(program["id"].as_u64()?).ok()?,
             name: program["name"].as_str().map(str::to_owned),
         })
@@ -446,6 +455,7 @@ pub fn write(host: &Host, interface: &str, text: Option<&str>) -> Result<()> {
     let Some(text) = text else {
         return Ok(());
     };
+    // fuzzed as xdp::is_ours
     let wanted: Wanted = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
     let stage = Stage::named(&program_name(text), &wanted)
         .map_err(failed("loading the program of XDP for"))?;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use stadion_testkit::random::Random;
 
-/// Mutations of one target. Fourteen targets at up to 0.2 ms each, the configuration's schema being the slowest: 5 s.
+/// Mutations of one target. Sixteen targets at up to 0.2 ms each, the configuration's schema being the slowest: 5 s.
 const MUTATIONS: usize = 2_000;
 /// Changes of one mutation at most; more is noise that the first check refuses.
 const CHANGES_MAX: usize = 6;

@@ -32,7 +32,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 /// Where the tests of a file begin: at once in a file of tests, else at the test module, which comes last.
-fn tests_from(path: &str, masked: &str) -> Option<usize> {
+pub(super) fn tests_from(path: &str, masked: &str) -> Option<usize> {
     if path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs") {
         return Some(0);
     }

@@ -132,6 +132,7 @@ fn state(text: Option<&str>) -> String {
         None => "(not there)".into(),
         Some("") => "(empty)".into(),
         Some(text) if text.len() <= STATE_BYTES_MAX && !text.contains('\n') => text.into(),
+        // ours: only counted
         Some(text) => match text.lines().count() {
             1 => "one long line (--json shows it)".into(),
             lines => format!("{lines} lines (--json shows them)"),

@@ -93,6 +93,7 @@ pub(super) fn changed(mut told: Told, change: &Change) -> Result<Told> {
     given("--trusted", &change.trusted, false);
     if let Some(rate) = &change.rate {
         let rate = rate
+            // fuzzed as BitRate::from_str
             .parse()
             .map_err(|error| Error::Usage(format!("--rate: {error}")))?;
         profile.traffic_shape.rate = Some(rate);
@@ -107,6 +108,7 @@ pub(super) fn changed(mut told: Told, change: &Change) -> Result<Told> {
     }
     for net in &change.trusted {
         let net = net
+            // fuzzed as Net::from_str
             .parse()
             .map_err(|error| Error::Usage(format!("--trusted {net}: {error}")))?;
         if !profile.firewall.trusted.contains(&net) {

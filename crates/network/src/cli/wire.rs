@@ -11,6 +11,7 @@ use super::{Change, Common, Env, Network, Verb, command, show};
 use crate::engine::{Engine, Options, Plan, TimerProgram, Told};
 use crate::facts::Facts;
 use crate::host::Host;
+use crate::observe;
 use crate::optimize::{self, Devices};
 use crate::profile::protect::Xdp;
 use crate::profile::{Base, Profile};
@@ -329,7 +330,8 @@ fn iptables(host: &Host, family: &str) -> rules::foreign::Redirects {
         done.ok().filter(|done| done.success)
     };
     let names = host.read(&format!("/proc/net/{family}_tables_names"));
-    let is_older = names.is_ok_and(|names| names.unwrap_or_default().lines().any(|n| n == "nat"));
+    let names = observe::words(&names.ok().flatten().unwrap_or_default());
+    let is_older = names.iter().any(|name| name == "nat");
     let older = is_older.then(|| save("-legacy"));
     let mut found = rules::foreign::Redirects {
         unclear: older.as_ref().is_some_and(Option::is_none),

@@ -100,7 +100,7 @@ impl Engine<'_> {
     }
 }
 
-fn told_of(baseline: &Baseline) -> Result<Option<Told>> {
+pub(crate) fn told_of(baseline: &Baseline) -> Result<Option<Told>> {
     let Some(value) = baseline.told.clone() else {
         return Ok(None);
     };

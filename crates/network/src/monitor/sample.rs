@@ -246,6 +246,7 @@ impl Sampler {
     }
 
     fn table(&mut self, sample: &mut Sample) -> Result<()> {
+        // ours: the name of our table
         let (family, name) = self.watch.table.split_once(' ').unwrap_or(("inet", ""));
         let args = ["-j", "list", "counters", "table", family, name];
         let text = match self.host.must_run("nft", &args, "") {

@@ -104,6 +104,11 @@ fn loadable(host: &Host, kernel: &str) -> Result<Vec<String>> {
         return Ok(Vec::new());
     }
     let list = host.read(&format!("/lib/modules/{kernel}/modules.dep"))?;
+    Ok(tcp_modules(&list.unwrap_or_default()))
+}
+
+/// The ways of TCP among the modules that `modules.dep` lists.
+pub(crate) fn tcp_modules(list: &str) -> Vec<String> {
     let name = |line: &str| {
         let (path, _) = line.split_once(':')?;
         let (file, _) = path.rsplit('/').next()?.split_once(".ko")?;
@@ -112,7 +117,7 @@ fn loadable(host: &Host, kernel: &str) -> Result<Vec<String>> {
             .filter(|_| is_tcp)
             .map(str::to_owned)
     };
-    Ok(list.unwrap_or_default().lines().filter_map(name).collect())
+    list.lines().filter_map(name).collect()
 }
 
 fn nics(host: &Host, facts: &Facts, profile: &Optimize) -> Vec<Nic> {

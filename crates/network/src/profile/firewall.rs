@@ -120,7 +120,9 @@ impl TryFrom<Written> for Ports {
 
     fn try_from(written: Written) -> Result<Self, String> {
         match written {
+            // fuzzed as Ports::from_str
             Written::One(port) => port.to_string().parse(),
+            // fuzzed as Ports::from_str
             Written::Text(text) => text.parse(),
         }
     }

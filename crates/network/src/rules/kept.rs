@@ -15,6 +15,9 @@ pub const SETS: [&str; 4] = ["known4", "known6", "banned4", "banned6"];
 /// a second (100,000 take 2.6 s to list); the rest has to pass the gate again.
 const ELEMENTS_MAX: usize = 16_384;
 
+/// A thousand days, which nft takes; 100,000,000 seconds it refuses, and with them all other elements (nft 1.0.6).
+const SECONDS_MAX: u64 = 86_400_000;
+
 /// Reads `nft -j list set inet stadion NAME`, and writes the command that adds the same elements, for the end of the
 /// transaction that replaces the table. Nothing when there is nothing to keep.
 ///
@@ -37,7 +40,7 @@ pub fn again(set: &str, json: &str) -> Result<String> {
         .as_array()
         .map_or(&[][..], Vec::as_slice)
         .iter()
-        .filter_map(element)
+        .filter_map(|item| element(item, set.ends_with('6')))
         .collect();
     // Those that would live longest: they were seen last.
     elements.sort_unstable_by(|a, b| b.cmp(a));
@@ -56,40 +59,41 @@ pub fn again(set: &str, json: &str) -> Result<String> {
 }
 
 /// How long an element lives still, and how nft writes it.
-fn element(item: &Value) -> Option<(u64, String)> {
+fn element(item: &Value, v6: bool) -> Option<(u64, String)> {
     let Some(element) = item.get("elem") else {
-        return Some((u64::MAX, key(item)?));
+        return Some((u64::MAX, key(item, v6)?));
     };
     if element.get("expires").is_none() {
-        return Some((u64::MAX, key(&element["val"])?));
+        return Some((u64::MAX, key(&element["val"], v6)?));
     }
-    let expires = element["expires"].as_u64().filter(|seconds| *seconds > 0)?;
-    let key = key(&element["val"])?;
-    let own = element["timeout"]
-        .as_u64()
-        .map_or_else(String::new, |seconds| format!(" timeout {seconds}s"));
+    let is_time = |seconds: &u64| (1..=SECONDS_MAX).contains(seconds);
+    let expires = element["expires"].as_u64().filter(is_time)?;
+    let key = key(&element["val"], v6)?;
+    let own = match element.get("timeout") {
+        None => String::new(),
+        Some(own) => format!(" timeout {}s", own.as_u64().filter(is_time)?),
+    };
     Some((expires, format!("{key}{own} expires {expires}s")))
 }
 
-/// An address, a network or a range, read and written anew: nothing of the listing reaches nft as it is.
-fn key(value: &Value) -> Option<String> {
-    let address = |value: &Value| value.as_str().and_then(|text| text.parse::<IpAddr>().ok());
+/// An address, a network or a range of the set's family, read and written anew: nothing of the listing reaches nft as it
+/// is, and nothing for which nft would refuse all the others with it.
+fn key(value: &Value, v6: bool) -> Option<String> {
+    let address = |value: &Value| {
+        let address: IpAddr = value.as_str()?.parse().ok()?;
+        (address.is_ipv6() == v6).then_some(address)
+    };
     if let Some(address) = address(value) {
         return Some(address.to_string());
     }
     if let Some(prefix) = value.get("prefix") {
-        return Some(format!(
-            "{}/{}",
-            address(&prefix["addr"])?,
-            prefix["len"].as_u64()?
-        ));
+        let bits = if v6 { 128 } else { 32 };
+        let length = prefix["len"].as_u64().filter(|length| *length <= bits)?;
+        return Some(format!("{}/{length}", address(&prefix["addr"])?));
     }
     let range = value["range"].as_array()?;
-    Some(format!(
-        "{}-{}",
-        address(range.first()?)?,
-        address(range.get(1)?)?
-    ))
+    let (first, last) = (address(range.first()?)?, address(range.get(1)?)?);
+    (first <= last).then(|| format!("{first}-{last}"))
 }
 
 #[cfg(test)]
@@ -103,7 +107,10 @@ mod tests {
             {"elem": {"val": "1.2.3.4", "expires": 29}}, "9.9.9.9",
             {"elem": {"val": {"prefix": {"addr": "10.0.0.0", "len": 8}}, "timeout": 60, "expires": 40}},
             {"elem": {"val": {"range": ["1.1.1.1", "1.1.1.9"]}, "timeout": 60, "expires": 0}},
-            {"elem": {"val": "1; flush ruleset", "expires": 9}}]}}]}"#;
+            {"elem": {"val": "1; flush ruleset", "expires": 9}}, "2001:db8::1",
+            {"elem": {"val": {"prefix": {"addr": "10.0.0.0", "len": 33}}, "expires": 9}},
+            {"elem": {"val": {"range": ["1.1.1.9", "1.1.1.1"]}, "expires": 9}},
+            {"elem": {"val": "7.7.7.7", "expires": 18446744073709551615}}]}}]}"#;
         assert_eq!(
             again("banned4", json).unwrap(),
             "add element inet stadion banned4 { 9.9.9.9, 10.0.0.0/8 timeout 60s expires 40s, 1.2.3.4 expires 29s }\n"
@@ -123,7 +130,7 @@ mod tests {
         ) {
             let elements: Vec<Value> = words
                 .iter()
-                .flat_map(|word| [serde_json::json!(word), serde_json::json!({"elem": {"val": word, "timeout": word, "expires": expires}})])
+                .flat_map(|word| [serde_json::json!(word), serde_json::json!({"elem": {"val": word, "timeout": expires, "expires": expires}})])
                 .collect();
             let json = serde_json::json!({"nftables": [{"set": {"elem": elements}}]}).to_string();
             let command = again("banned4", &json).unwrap();

@@ -114,6 +114,7 @@ impl TryFrom<String> for Net {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
+        // fuzzed as Net::from_str
         text.parse()
     }
 }

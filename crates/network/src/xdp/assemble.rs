@@ -53,6 +53,7 @@ pub(super) struct Program {
 fn instruction(code: u8, to: u8, from: u8, offset: i16, number: i32) -> u64 {
     let [o0, o1] = offset.to_le_bytes();
     let [n0, n1, n2, n3] = number.to_le_bytes();
+    // ours: written, not read
     u64::from_le_bytes([code, to | from << 4, o0, o1, n0, n1, n2, n3])
 }
 
@@ -84,8 +85,10 @@ impl Program {
 
     fn wide(&mut self, to: Register, kind: u8, value: u64) {
         let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
+        // ours: written, not read
         self.put(0x18, to, kind, 0, i32::from_le_bytes([a, b, c, d]));
         self.code
+            // ours: written, not read
             .push(instruction(0, 0, 0, 0, i32::from_le_bytes([e, f, g, h])));
     }
 

@@ -81,7 +81,7 @@ fn attribute(kind: u16, content: &[u8]) -> Vec<u8> {
 }
 
 /// The kernel's word about what was asked: an error with number zero is none.
-fn read(answer: &[u8]) -> io::Result<()> {
+pub(crate) fn read(answer: &[u8]) -> io::Result<()> {
     let malformed = || {
         io::Error::new(
             io::ErrorKind::InvalidData,

@@ -182,6 +182,7 @@ impl Map {
             .write(16, &mut values);
         bpf(Command::LookUp, &mut attributes)?;
         let (values, _) = values.as_chunks::<8>();
+        // ours: as many bytes as we told the kernel to write
         Ok(values.iter().map(|value| u64::from_ne_bytes(*value)).sum())
     }
 }
@@ -213,6 +214,7 @@ pub(super) fn counters_of(program: u32, name: &str) -> io::Result<Option<Map>> {
     let count = usize::try_from(info.get(52)).map_err(io::Error::other)?;
     let (numbers, _) = numbers.as_chunks::<4>();
     for number in numbers.iter().take(count) {
+        // ours: as many bytes as we told the kernel to write
         let mut by_number = Attributes::default().word(0, u32::from_ne_bytes(*number));
         let descriptor = new_descriptor(Command::MapByNumber, &mut by_number)?;
         let mut info = Attributes::default();
@@ -293,6 +295,7 @@ impl Loaded {
                         .map(|text| text.to_string_lossy().into_owned());
                     let last: Vec<String> = said
                         .unwrap_or_default()
+                        // ours: only shown
                         .lines()
                         .rev()
                         .take(4)
