@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 use stadion_netlab::{Wire, unable};
@@ -121,6 +123,38 @@ fn without_ip_nothing_is_dropped_for_where_this_host_may_live() {
 fn where_settings_can_only_be_read_rules_and_queues_work() {
     let said = ["it can only be read here"];
     without("", "ro", &said, &["table inet stadion", "htb"]);
+}
+
+#[test]
+fn what_is_in_force_is_not_guessed_by_who_may_not_know_it() {
+    let Some(wire) = wire() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state").display().to_string();
+    let mut command = wire.server.space.command(TOOL);
+    command.args([
+        "--state-dir",
+        &state,
+        "optimize",
+        "--apply",
+        "--confirm-now",
+    ]);
+    let (code, text) = finish(&mut command);
+    assert_eq!(code, 0, "{text}");
+    // Where the tests were built is not everybody's to enter, nor is a temporary directory.
+    let open = || fs::Permissions::from_mode(0o755);
+    fs::set_permissions(dir.path(), open()).unwrap();
+    let copy = dir.path().join("tool");
+    let copied = Command::new("cp").arg(TOOL).arg(&copy).status().unwrap();
+    assert!(copied.success());
+    fs::set_permissions(&copy, open()).unwrap();
+    let mut command = wire.server.space.command("setpriv");
+    command
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .arg(&copy)
+        .args(["--state-dir", &state, "status"]);
+    let (code, text) = finish(&mut command);
+    assert_eq!(code, 4, "{text}");
+    assert!(text.contains("needs root"), "{text}");
 }
 
 #[test]

@@ -135,9 +135,10 @@ fn dispatch(network: &Network, caller: &Caller, out: &mut dyn Write) -> Result<u
 
 fn status(at: &At<'_>, engine: &Engine<'_>, host: &Host, out: &mut dyn Write) -> Result<u8> {
     let facts = facts(host, at.caller)?;
+    // Who may not read the journal does not know what is in force: "nothing" would be a guess.
+    let verbs = engine.verbs()?;
     let mut plan = engine.plan(&[], Vec::new(), Vec::new(), &facts)?;
     plan.told = engine.told().unwrap_or_default();
-    let verbs = engine.verbs().unwrap_or_default();
     show::status(&plan, &verbs, &at.line("confirm"), at.common.json, out)?;
     let is_whole = !plan.is_pending() && plan.lost.is_empty() && plan.stuck.is_empty();
     Ok(if is_whole { 0 } else { PENDING })
