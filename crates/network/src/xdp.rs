@@ -10,6 +10,7 @@ pub(crate) mod interface;
 mod kernel;
 mod program;
 
+use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -364,6 +365,19 @@ fn text_path(name: &str) -> String {
 
 /// The map that counts, by its name in the kernel.
 const COUNTERS_NAME: &str = "stadion_count";
+/// Keeps the text of a program where [`read`] finds it. Another run may keep the same one at the same time, in another
+/// namespace: each writes for itself, and what is there has always been whole.
+fn keep(host: &Host, text: &str) -> Result<()> {
+    let path = text_path(&program_name(text));
+    if host.read(&path)?.as_deref() == Some(text) {
+        return Ok(());
+    }
+    let own = format!("{path}.{}", std::process::id());
+    host.replace(&own, text, 0o600)?;
+    fs::rename(host.at(&own), host.at(&path))
+        .map_err(|source| file_error("writing", Path::new(&path), source))
+}
+
 /// What the names of our programs begin with.
 const NAME_START: &str = "st_";
 
@@ -460,7 +474,7 @@ pub fn write(host: &Host, interface: &str, text: Option<&str>) -> Result<()> {
     let stage = Stage::named(&program_name(text), &wanted)
         .map_err(failed("loading the program of XDP for"))?;
     // First the text: a program whose text nobody has could not be told from somebody else's.
-    host.replace(&text_path(&program_name(text)), text, 0o600)?;
+    keep(host, text)?;
     let attach = |mode| stage.attach(interface, mode);
     match wanted.xdp {
         Xdp::Off => Ok(()),

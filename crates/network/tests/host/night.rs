@@ -410,3 +410,30 @@ fn tools_are_not_taken_from_a_path_that_somebody_chose() {
     assert_eq!(done.code(), Some(2));
     assert!(!marker.exists());
 }
+
+#[test]
+fn one_program_is_put_into_many_namespaces_at_once() {
+    let spaces: Vec<Space> = (0..4).map_while(|_| Space::new()).collect();
+    // A text that nobody has had yet, so that all of them write it.
+    let source = 2_000 + std::process::id();
+    let text =
+        format!("ddos_protect:\n  xdp: auto\n  source: {{ per_second: {source}, burst: 500 }}\n");
+    std::thread::scope(|scope| {
+        for space in &spaces {
+            let profile = space.profile(&text);
+            scope.spawn(move || {
+                let args = [
+                    "ddos-protect",
+                    "--profile",
+                    &profile,
+                    "--apply",
+                    "--confirm-now",
+                ];
+                let done = space.tool(&args);
+                assert_eq!(done.code, 0, "{done}");
+                let status = space.tool(&["status"]);
+                assert_eq!(status.code, 0, "{status}");
+            });
+        }
+    });
+}
