@@ -70,7 +70,7 @@ late_container() {
 
 restarted_docker() {
     systemctl restart docker
-    docker start first late
+    docker start first late unlisted
     nft list table inet stadion > /dev/null
     container_works
     reachable udp $server 7100

@@ -142,10 +142,11 @@ over_session() {
     timeout 120 ssh -S /run/e2e-ssh -o ControlMaster=no root@$server "$@"
 }
 
-# Settings of the kernel and its devices that do not change by themselves.
+# Settings of the kernel and its devices that do not change by themselves. A way of TCP that was chosen once stays loaded
+# and allowed.
 settings() {
     local file
-    sysctl -a 2> /dev/null | grep -Ev '^(fs\.|kernel\.(random|ns_last_pid|pty|tainted|sched_domain|usermodehelper|cap_last)|net\.netfilter\.nf_conntrack_count|net\.(ipv4|ipv6)\.(conf|neigh|route)|vm\.|dev\.|net\.ipv4\.tcp_available|net\.ipv6\.conf)'
+    sysctl -a 2> /dev/null | grep -Ev '^(fs\.|kernel\.(random|ns_last_pid|pty|tainted|sched_domain|usermodehelper|cap_last)|net\.netfilter\.nf_conntrack_count|net\.(ipv4|ipv6)\.(conf|neigh|route)|vm\.|dev\.|net\.ipv4\.tcp_(available|allowed)|net\.ipv6\.conf)'
     for file in /proc/irq/*/smp_affinity_list /sys/class/net/{up0,e0}/queues/*/{rps_cpus,xps_cpus} /sys/class/net/*/mtu; do
         [ -r "$file" ] && echo "$file $(cat "$file" 2> /dev/null || echo unreadable)"
     done

@@ -16,6 +16,7 @@ while read -r part; do
         systemctl reboot
         exit
     fi
-    $part
+    # What a check reads is not the list.
+    $part < /dev/null
 done < <(cat $state/todo)
 echo 'e2e: end'

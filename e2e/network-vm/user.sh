@@ -11,8 +11,14 @@ looks() {
 
 plans() {
     local verb
-    for verb in optimize firewall ddos-protect full-setup; do
+    for verb in optimize full-setup; do
         expect 2 plain $tool $verb --profile /e2e/node.yaml
+    done
+    # Who may not see the table cannot plan it, and is told.
+    for verb in firewall ddos-protect; do
+        expect 0 plain $tool $verb --profile /e2e/node.yaml
+        says 'left out: nft table inet stadion'
+        expect 5 plain $tool $verb --profile /e2e/node.yaml --strict
     done
 }
 

@@ -251,6 +251,12 @@ impl Host {
         }
     }
 
+    /// Removes a directory that has nothing in it; one that has, stays.
+    pub fn remove_empty(&self, path: &str) {
+        // What is not empty, not there or a mount is left as it is.
+        fs::remove_dir(self.at(path)).ok();
+    }
+
     /// The names in a directory, sorted; none when it is not there.
     #[must_use]
     pub fn list(&self, path: &str) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! Reading and writing of each kind of subject.
 
+use super::persist::OWN_DIR;
 use crate::host::Host;
 use crate::rules;
 use crate::subject::Subject;
@@ -54,7 +55,13 @@ pub(super) fn write(host: &Host, subject: &Subject, program: Option<&str>) -> Re
         (Subject::Xdp(interface), program) => xdp::write(host, interface, program),
         (Subject::Owned(path), Some(text)) => host.replace(path, text, OWNED_MODE),
         (Subject::Link(path), Some(target)) => host.link(path, target),
-        (Subject::Owned(path) | Subject::Link(path), None) => host.remove(path),
+        (Subject::Owned(path) | Subject::Link(path), None) => {
+            host.remove(path)?;
+            if path.starts_with(&format!("{OWN_DIR}/")) {
+                host.remove_empty(OWN_DIR);
+            }
+            Ok(())
+        }
     }
 }
 
@@ -297,6 +304,26 @@ mod tests {
             "class htb 1:2 parent 1:1 leaf 20: prio 1"
         );
         assert_eq!(without_flows(""), "");
+    }
+
+    #[test]
+    fn our_directory_goes_with_the_last_file_and_stays_with_one_of_somebody_else() {
+        let root = tempfile::tempdir().unwrap();
+        let host = Host::below(root.path());
+        let dir = root.path().join("etc/stadion");
+        let [first, last] =
+            ["network.nft", "network.tc"].map(|name| Subject::Owned(format!("{OWN_DIR}/{name}")));
+        for theirs in [None, Some("serve.yaml")] {
+            write(&host, &first, Some("x")).unwrap();
+            write(&host, &last, Some("x")).unwrap();
+            if let Some(name) = theirs {
+                std::fs::write(dir.join(name), "x").unwrap();
+            }
+            write(&host, &first, None).unwrap();
+            assert!(dir.exists());
+            write(&host, &last, None).unwrap();
+            assert_eq!(dir.exists(), theirs.is_some());
+        }
     }
 
     #[test]

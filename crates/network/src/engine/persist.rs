@@ -11,6 +11,8 @@ use crate::subject::{Risk, Scope, Subject, Wish};
 const SYSCTL_FILE: &str = "/etc/sysctl.d/90-stadion.conf";
 /// Read by systemd-tmpfiles at boot.
 const KERNEL_FILE: &str = "/etc/tmpfiles.d/90-stadion.conf";
+/// Where what the units load is.
+pub(super) const OWN_DIR: &str = "/etc/stadion";
 /// What a unit loads at boot.
 const NFT_FILE: &str = "/etc/stadion/network.nft";
 /// What a unit loads at boot.
