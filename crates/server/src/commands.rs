@@ -5,11 +5,13 @@ pub mod serve;
 pub mod simulate;
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use serde_json::json;
 use stadion_arena::server::ServerConfig;
 use stadion_core::id::PlayerId;
 use stadion_core::time::Clock as _;
@@ -111,6 +113,12 @@ fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let done = runtime.block_on(work);
     runtime.shutdown_timeout(RUNTIME_MAX);
     Ok(done)
+}
+
+/// Whether `path` can be written, before work whose result goes there is begun; makes an empty file if there is none.
+fn writable(path: &Path) -> std::io::Result<()> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.map(drop)
 }
 
 /// The settings, with what the command line says over the environment and the environment over the file.
@@ -215,7 +223,16 @@ fn show_config(
         ConfigCommand::Schema => {
             serde_json::to_string_pretty(&config::schema()).expect("a schema is plain data") + "\n"
         }
-        ConfigCommand::Check => config::explain(&settings(global, env)?),
+        ConfigCommand::Check => {
+            let settings = settings(global, env)?;
+            match global.output {
+                Output::Table => config::explain(&settings),
+                Output::Json => {
+                    let found = json!({ "valid": true, "warnings": settings.warnings });
+                    format!("{found:#}\n")
+                }
+            }
+        }
     };
     std::io::stdout()
         .write_all(text.as_bytes())

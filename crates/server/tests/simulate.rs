@@ -195,6 +195,9 @@ fn a_world_of_ones_own_is_simulated() {
     let from_json = file("shown.json");
     let run = |world: &str| json(&["--world", world, "--duration", "2m"]);
     assert_eq!(run(from_json.to_str().unwrap()), run(&world));
+    // It would be read for ever.
+    let endless = simulate(&["--world", "/dev/zero"]);
+    assert!(complaint(&endless).contains("is larger than"));
     std::fs::write(file("wrong.yaml"), "patience: 3\n").unwrap();
     let wrong = simulate(&["--world", file("wrong.yaml").to_str().unwrap()]);
     assert_eq!(wrong.status.code(), Some(1));
@@ -203,6 +206,16 @@ fn a_world_of_ones_own_is_simulated() {
         "{}",
         complaint(&wrong)
     );
+    assert_eq!(complaint(&wrong).lines().count(), 1);
+}
+
+/// Not after an hour of simulation.
+#[test]
+fn a_report_that_cannot_be_written_is_refused_at_once() {
+    let long = ["--players", "5000000", "--report", "/proc/none/page.html"];
+    let refused = simulate(&long);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(complaint(&refused).contains("/proc/none/page.html"));
 }
 
 #[test]

@@ -58,6 +58,7 @@ pub struct Respond {
     pub accept: bool,
     /// Who answers, if not the caller; for the studio's backend only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 128, pattern = "^[!-~]+$")]
     pub player_id: Option<String>,
 }
 

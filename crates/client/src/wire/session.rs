@@ -96,6 +96,7 @@ pub struct Seat {
 #[serde(deny_unknown_fields)]
 pub struct Heartbeat {
     /// Whose.
+    #[schema(pattern = "^ses_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
     pub session_id: String,
     /// Measured round trip, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,6 +108,7 @@ pub struct Heartbeat {
 #[serde(deny_unknown_fields)]
 pub struct Heartbeats {
     /// They.
+    #[schema(max_items = 256)]
     pub heartbeats: Vec<Heartbeat>,
 }
 

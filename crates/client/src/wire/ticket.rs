@@ -24,10 +24,12 @@ pub enum Attribute {
 #[serde(deny_unknown_fields)]
 pub struct Player {
     /// Id of the player in the studio's identity system.
+    #[schema(min_length = 1, max_length = 128, pattern = "^[!-~]+$")]
     pub player_id: String,
     /// Rating in this game mode, within ±1,000,000; when absent, the attribute `skill` if that is a number, else what the
     /// game mode's rule set says, else 0. A rating in the player's own token wins over all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -1_000_000, maximum = 1_000_000)]
     pub skill: Option<f64>,
     /// Standard deviation of the rating, in the same points; 0 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,9 +61,11 @@ pub struct Requirements {
 #[serde(deny_unknown_fields)]
 pub struct CreateTicket {
     /// What to play.
+    #[schema(min_length = 1, max_length = 63, pattern = "^[a-z0-9_-]+$")]
     pub game_mode: String,
     /// The party, which is never split. The caller is one of them, and the others are in the `party` claim of the
     /// caller's token.
+    #[schema(min_items = 1, max_items = 16)]
     pub players: Vec<Player>,
     /// Regions that are acceptable when no latency was measured, best first; with latencies, a further restriction.
     #[serde(default)]

@@ -38,7 +38,7 @@ pub(super) fn routes() -> OpenApiRouter<Gateway> {
 /// Choose an `Idempotency-Key` for each connection that shows a token, and send it with every attempt for that one: an
 /// answer that was lost is given again. With another key, or without one, a token that was used is refused.
 #[utoipa::path(post, path = "/v1/sessions/redeem", tag = "game servers", operation_id = "redeem_join_token",
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 64 visible ASCII characters, new for every connection of a player; makes repeating safe")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 64 visible ASCII characters, new for every connection of a player; makes repeating safe", min_length = 1, max_length = 64, pattern = "^[!-~]+$")),
     request_body = Redeem,
     responses((status = 200, description = "The player's seat, active from now on", body = Seat)),
     security(("server_token" = [])))]

@@ -34,7 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<Gateway> {
 /// The answer comes after the ticket is durable. The same `Idempotency-Key` with the same body finds the ticket that
 /// the first request made.
 #[utoipa::path(post, path = "/v1/tickets", tag = "tickets", operation_id = "create_ticket",
-    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 64 visible ASCII characters, new for every new request; makes repeating safe")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "1 to 64 visible ASCII characters, new for every new request; makes repeating safe", min_length = 1, max_length = 64, pattern = "^[!-~]+$")),
     request_body = CreateTicket,
     responses((status = 201, description = "The ticket was created", body = Ticket),
         (status = 200, description = "An earlier request with this key had created it", body = Ticket)),

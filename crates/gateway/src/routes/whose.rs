@@ -15,6 +15,7 @@ use crate::refusal::Refusal;
 #[serde(deny_unknown_fields)]
 pub(super) struct Whose {
     /// Whose; the caller's own when absent. Only the studio's backend may ask for others.
+    #[param(min_length = 1, max_length = 128, pattern = "^[!-~]+$")]
     player_id: Option<String>,
 }
 

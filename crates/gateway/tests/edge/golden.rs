@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use stadion_client::ProblemKind;
+use stadion_core::id::{GameModeName, PlayerId};
+use stadion_core::limits::{HEARTBEATS_PER_CALL_MAX, PARTY_PLAYERS_MAX, SKILL_MAX};
 use stadion_gateway::{CloseReason, openapi};
 
 fn docs(name: &str) -> PathBuf {
@@ -41,6 +43,33 @@ fn every_path_has_a_problem_to_answer_with() {
             assert!(problem.is_object(), "{method} {path}");
             assert!(operation["operationId"].is_string(), "{method} {path}");
         }
+    }
+}
+
+/// What the schema allows, the edge must not refuse for its shape.
+#[test]
+fn the_schema_has_the_limits_that_are_checked() {
+    let described = serde_json::to_value(openapi()).unwrap();
+    let schemas = &described["components"]["schemas"];
+    let player = &schemas["Player"]["properties"];
+    assert_eq!(player["player_id"]["minLength"], 1);
+    assert_eq!(player["player_id"]["maxLength"], PlayerId::LEN_MAX);
+    assert_eq!(player["skill"]["maximum"], SKILL_MAX);
+    assert_eq!(player["skill"]["minimum"], -SKILL_MAX);
+    let ticket = &schemas["CreateTicket"]["properties"];
+    assert_eq!(ticket["game_mode"]["maxLength"], GameModeName::LEN_MAX);
+    assert_eq!(ticket["players"]["minItems"], 1);
+    assert_eq!(ticket["players"]["maxItems"], PARTY_PLAYERS_MAX);
+    let heartbeats = &schemas["Heartbeats"]["properties"]["heartbeats"];
+    assert_eq!(heartbeats["maxItems"], HEARTBEATS_PER_CALL_MAX);
+    for (path, method) in [
+        ("/v1/tickets", "post"),
+        ("/v1/sessions/redeem", "post"),
+        ("/v1/tickets", "get"),
+    ] {
+        let parameter = &described["paths"][path][method]["parameters"][0]["schema"];
+        assert_eq!(parameter["minLength"], 1, "{method} {path}");
+        assert_eq!(parameter["pattern"], "^[!-~]+$", "{method} {path}");
     }
 }
 

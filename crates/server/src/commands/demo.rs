@@ -215,6 +215,12 @@ fn swarm(demo: &Demo, platform: &Platform) -> Result<BotSwarm, DemoError> {
 /// When it cannot start, or a part of it dies.
 pub async fn run(demo: Demo, env: &BTreeMap<String, String>) -> Result<ExitCode, DemoError> {
     let settings = settings(&demo, env)?;
+    if let Some(path) = &demo.report {
+        super::writable(path).map_err(|source| DemoError::Report {
+            path: path.clone(),
+            source,
+        })?;
+    }
     let data_dir = settings.data_dir.clone();
     let in_dir = |source| PlatformError::DataDir {
         path: data_dir.clone(),

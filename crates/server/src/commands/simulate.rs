@@ -95,6 +95,9 @@ pub fn run(
         writeln!(io::stdout(), "{text}")?;
         return Ok(ExitCode::SUCCESS);
     }
+    for path in [&args.report, &args.json].into_iter().flatten() {
+        super::writable(path).map_err(in_file(path))?;
+    }
     let log = match &args.log {
         Some(path) => {
             let file = File::create(path).map_err(in_file(path))?;
@@ -142,7 +145,9 @@ pub fn run(
             serde_json::to_writer(&mut out, &report).map_err(io::Error::from)?;
             writeln!(out)?;
         }
-        Output::Table => out.write_all(show::table(&report, took).as_bytes())?,
+        Output::Table => {
+            out.write_all(show::table(&report, took, args.report.as_deref()).as_bytes())?
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -132,6 +132,7 @@ pub(super) struct ServerQuery {
     /// In this region.
     region: Option<String>,
     /// Entries at most; 100 when absent, up to 1,000.
+    #[param(minimum = 1, maximum = 1_000)]
     limit: Option<usize>,
 }
 
@@ -219,6 +220,7 @@ pub(super) async fn shut_down(
 #[into_params(parameter_in = Query)]
 pub(super) struct LogQuery {
     /// Lines at most; 100 when absent, up to 10,000.
+    #[param(maximum = 10_000)]
     tail_lines: Option<usize>,
 }
 

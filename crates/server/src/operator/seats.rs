@@ -48,6 +48,7 @@ pub(super) struct SeatQuery {
     /// Of this match.
     match_id: Option<String>,
     /// Entries at most; 100 when absent, up to 1,000.
+    #[param(minimum = 1, maximum = 1_000)]
     limit: Option<usize>,
 }
 

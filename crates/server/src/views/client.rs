@@ -143,6 +143,12 @@ impl OperatorClient {
             Ok(problem) if problem.kind().is_some_and(ProblemKind::is_retryable) => {
                 self.unreachable(problem.to_string())
             }
+            Ok(problem) if problem.kind() == Some(ProblemKind::NoRoute) => {
+                CliError::Refused(format!(
+                    "{} does not know {path}: --operator-url is the operators' address without a path, and program and platform have the same version",
+                    self.base
+                ))
+            }
             Ok(problem) => CliError::Refused(problem.detail),
             Err(_) => CliError::Refused(format!(
                 "{} answered {status} without saying why",

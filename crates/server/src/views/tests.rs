@@ -140,6 +140,24 @@ fn the_token_comes_from_the_environment_or_the_file() {
     );
 }
 
+/// As with the address of the players' edge, or one that was copied with a path.
+#[tokio::test]
+async fn another_address_than_the_operators_is_named() {
+    let edge = Edge::start().await;
+    let url = format!("http://{}/v1", edge.address);
+    let client = OperatorClient::new(&url, TOKEN).unwrap();
+    let mut out = Vec::new();
+    let error = run(parse("stadion report"), &client, Output::Table, &mut out)
+        .await
+        .unwrap_err();
+    assert_eq!(error.exit_code(), 5);
+    let said = error.to_string();
+    assert!(
+        said.contains(&url) && said.contains("--operator-url"),
+        "{said}"
+    );
+}
+
 #[test]
 fn an_ipv6_address_is_in_brackets() {
     assert_eq!(super::table::place("::1", 7000), "[::1]:7000");

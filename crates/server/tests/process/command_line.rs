@@ -124,6 +124,19 @@ async fn a_data_directory_that_cannot_be_used_is_1_and_named() {
     }
 }
 
+/// Not after the demo.
+#[tokio::test]
+async fn a_report_that_cannot_be_written_is_refused_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let data_dir = dir.path().join("data");
+    let data_dir = data_dir.to_str().unwrap();
+    let report = "/proc/none/report.json";
+    let refused = run(&["demo", "--data-dir", data_dir, "--report", report]).await;
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(complaint(&refused).contains(report));
+    assert!(!std::path::Path::new(data_dir).exists());
+}
+
 /// Game servers outlive their platform, so one that cannot start must not have started any.
 #[tokio::test]
 async fn a_start_that_fails_late_leaves_nothing() {
@@ -169,6 +182,9 @@ async fn the_default_configuration_is_a_right_one() {
     std::fs::write(&file, &written.stdout).unwrap();
     let checked = run(&["config", "check", "--config", file.to_str().unwrap()]).await;
     assert!(checked.status.success(), "{}", complaint(&checked));
+    let checked = run(&["config", "check", "--output", "json"]).await;
+    let found: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!(found["valid"], true);
 }
 
 /// As `stadion config schema | head -1`.

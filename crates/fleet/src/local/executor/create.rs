@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use stadion_core::fleet::{FleetError, FleetSpec, GameServer};
@@ -59,6 +60,12 @@ impl Inner {
     /// Finds a name and ports, and writes the record, before there is a process.
     fn begin(&self, fleet: &FleetName) -> Result<(ServerName, TcpListener), FleetError> {
         let unavailable = |what: &str| FleetError::Unavailable(what.to_owned());
+        let none_free = |what: &str, ports: &RangeInclusive<u16>| {
+            let (first, last) = (ports.start(), ports.end());
+            unavailable(&format!(
+                "every {what} port from {first} to {last} is taken, or no file can be opened any more"
+            ))
+        };
         let mut shared = self.shared.lock();
         let Shared {
             world,
@@ -73,10 +80,10 @@ impl Inner {
         let (used_game, used_sdk) = world.used_ports();
         let (game_port, ()) = game_ports
             .take(&used_game, udp_is_free)
-            .ok_or_else(|| unavailable("no game port is free"))?;
+            .ok_or_else(|| none_free("game", &self.config.game_ports))?;
         let (sdk_port, listener) = sdk_ports
             .take(&used_sdk, |port| sdk_listener(port).ok())
-            .ok_or_else(|| unavailable("no SDK port is free"))?;
+            .ok_or_else(|| none_free("SDK", &self.config.sdk_ports))?;
         let listener =
             TcpListener::from_std(listener).map_err(|error| unavailable(&error.to_string()))?;
         let name = loop {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use stadion_sim::Progress;
@@ -12,7 +13,7 @@ use stadion_sim::summary::{self, Better};
 use crate::views::render;
 
 /// The summary as a table.
-pub(super) fn table(report: &Report, took: Duration) -> String {
+pub(super) fn table(report: &Report, took: Duration, page: Option<&Path>) -> String {
     let measures: Vec<_> = report.runs.iter().map(|run| &run.measures).collect();
     let rows = summary::rows(&measures);
     let shown = |row: &summary::Row, at: usize| -> String {
@@ -55,10 +56,14 @@ pub(super) fn table(report: &Report, took: Duration) -> String {
         .flat_map(|measures| &measures.over_time)
         .map(|slice| slice.arrived)
         .sum();
+    let more = page.map_or_else(
+        || "--report FILE.html shows more".to_owned(),
+        |page| format!("{} shows more", page.display()),
+    );
     line(
         &mut text,
         format_args!(
-            "\n{players} players simulated in {:.1} s; --report FILE.html shows more.",
+            "\n{players} players simulated in {:.1} s; {more}.",
             took.as_secs_f64()
         ),
     );

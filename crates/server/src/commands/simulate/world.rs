@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Write as _};
+use std::io::{BufReader, Read as _, Write as _};
 use std::path::Path;
 
 use stadion_core::id::Region;
@@ -14,7 +14,7 @@ use stadion_sim::{Preset, SimError, World};
 use super::{SimulateError, in_file};
 use crate::cli::Global;
 use crate::cli::simulate::{Patience, SimulateArgs};
-use crate::config::Settings;
+use crate::config::{FILE_BYTES_MAX, Settings};
 
 /// Time after the last recorded ticket in which the others may still be matched, milliseconds.
 const REST_MS: u64 = 5 * 60_000;
@@ -91,15 +91,27 @@ fn named(path: &Path) -> String {
 }
 
 fn read(path: &Path) -> Result<World, SimulateError> {
-    let text = std::fs::read_to_string(path).map_err(in_file(path))?;
-    // JSON is YAML, too.
-    serde_saphyr::from_str(&text).map_err(|error| SimulateError::File {
+    let wrong = |why| SimulateError::File {
         path: path.to_path_buf(),
         source: SimError::World {
             field: "world".into(),
-            why: error.to_string(),
+            why,
         },
-    })
+    };
+    let mut text = String::new();
+    // One byte more than allowed shows that there is more.
+    File::open(path)
+        .and_then(|file| {
+            file.take(FILE_BYTES_MAX as u64 + 1)
+                .read_to_string(&mut text)
+        })
+        .map_err(in_file(path))?;
+    if text.len() > FILE_BYTES_MAX {
+        return Err(wrong(format!("is larger than {FILE_BYTES_MAX} bytes")));
+    }
+    // JSON is YAML, too.
+    let options = serde_saphyr::options! { with_snippet: false };
+    serde_saphyr::from_str_with_options(&text, options).map_err(|error| wrong(error.to_string()))
 }
 
 /// The game modes of a configuration, and its regions and times.
