@@ -163,12 +163,6 @@ impl Plan {
             skips: Vec::new(),
         };
         let mut skip = |what: &str, reason: &str| plan.skips.push(Skip::new(what, reason));
-        if protect.bogons && own_addresses(facts).next().is_none() {
-            skip(
-                "bogons",
-                "no address of this host is known (`ip` of iproute2 and /sys tell them), and without them its own network could count as forged",
-            );
-        }
         let own = |on: Protocol| {
             move |role: Role, port: u16| {
                 let published = facts
@@ -223,6 +217,7 @@ impl Plan {
             }
         }
         plan.count(protect, facts, map);
+        plan.skips.extend(homeless(protect, facts));
         plan
     }
 
@@ -347,6 +342,17 @@ fn absent(nets: &[&str], facts: &Facts) -> Vec<Net> {
     let mut nets = written(nets);
     nets.retain(|net| !own_addresses(facts).any(|address| net.contains(address)));
     nets
+}
+
+/// Why forged sources cannot be told, if so.
+fn homeless(protect: &Protect, facts: &Facts) -> Option<Skip> {
+    let is_homeless = protect.bogons && own_addresses(facts).next().is_none();
+    is_homeless.then(|| {
+        Skip::new(
+            "bogons",
+            "no address of this host is known (`ip` of iproute2 and /sys tell them), and without them its own network could count as forged",
+        )
+    })
 }
 
 fn own_addresses(facts: &Facts) -> impl Iterator<Item = IpAddr> {
