@@ -157,6 +157,8 @@ pub fn tool_output(data: &[u8]) -> bool {
     };
     assert!(host::shorten(text).chars().count() <= 601, "600 and dots");
     actuate::is_default_qdisc(text);
+    let made = actuate::without_flows(text);
+    assert_eq!(actuate::without_flows(&made), made, "what was made is kept");
     let reversed: Vec<&str> = text.lines().rev().collect();
     assert_eq!(
         actuate::in_order(&reversed.join("\n")),

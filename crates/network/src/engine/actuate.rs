@@ -205,7 +205,7 @@ pub(crate) fn in_order(listing: &str) -> String {
 }
 
 /// The classes that somebody made. Disciplines that keep flows apart list as classes those that have packets now.
-fn without_flows(classes: &str) -> String {
+pub(crate) fn without_flows(classes: &str) -> String {
     const KEEP_FLOWS: [&str; 4] = ["cake", "fq_codel", "fq_pie", "sfq"];
     let is_made = |line: &&str| {
         let kind = line.strip_prefix("class ").unwrap_or_default();
