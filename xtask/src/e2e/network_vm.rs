@@ -55,13 +55,13 @@ exec setpriv --pdeathsig KILL qemu-system-x86_64 \"$@\"";
 
 /// Parts of the checks, and the steps of each (functions of the scripts; `reboot` is one by itself).
 const PARTS: [(&str, &str); 7] = [
+    ("boot", "boot_part reboot booted_part reboot clean_part"),
     ("docker", "docker_part"),
     ("timer", "timer_part"),
     ("shape", "shape_part"),
     ("optimize", "optimize_part"),
     ("xdp", "xdp_part"),
     ("user", "user_part"),
-    ("boot", "boot_part reboot booted_part reboot clean_part"),
 ];
 
 /// All parts, or those that are `asked` for.

@@ -9,7 +9,7 @@ use crate::subject::{Risk, Scope, Subject, Wish};
 
 /// Read by systemd-sysctl and procps at boot. After the distribution's own files, before `99-`, which people use.
 const SYSCTL_FILE: &str = "/etc/sysctl.d/90-stadion.conf";
-/// Read by systemd-tmpfiles at boot.
+/// Read by systemd-tmpfiles early at boot.
 const KERNEL_FILE: &str = "/etc/tmpfiles.d/90-stadion.conf";
 /// Where what the units load is.
 pub(super) const OWN_DIR: &str = "/etc/stadion";
@@ -17,6 +17,8 @@ pub(super) const OWN_DIR: &str = "/etc/stadion";
 const NFT_FILE: &str = "/etc/stadion/network.nft";
 /// What a unit loads at boot.
 const TC_FILE: &str = "/etc/stadion/network.tc";
+/// What a unit has systemd-tmpfiles read at boot: files of interfaces, which are not there yet when it runs by itself.
+const NICS_FILE: &str = "/etc/stadion/network.nics";
 /// Where units of ours are.
 const UNIT_DIR: &str = "/etc/systemd/system";
 /// Loads our table, before any interface is up.
@@ -24,10 +26,11 @@ const TABLES_UNIT: (&str, &str) = (
     "stadion-network-tables.service",
     "[Unit]\nDescription=Rules of stadion network\nDefaultDependencies=no\nAfter=local-fs.target\nWants=network-pre.target\nBefore=network-pre.target\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/sbin/nft -f /etc/stadion/network.nft\n\n[Install]\nWantedBy=multi-user.target\n",
 );
-/// Makes our queues, when the interfaces are there.
-const QUEUES_UNIT: (&str, &str) = (
+/// Makes our queues, when the interfaces are there: before what it does, and after.
+const QUEUES_UNIT: (&str, &str, &str) = (
     "stadion-network-queues.service",
-    "[Unit]\nDescription=Queues of stadion network\nWants=network-online.target\nAfter=network-online.target\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/sbin/tc -force -batch /etc/stadion/network.tc\n\n[Install]\nWantedBy=multi-user.target\n",
+    "[Unit]\nDescription=Queues of stadion network\nWants=network-online.target\nAfter=network-online.target\n\n[Service]\nType=oneshot\nRemainAfterExit=yes\n",
+    "\n[Install]\nWantedBy=multi-user.target\n",
 );
 
 const HEADER: &str = "# Written by `stadion network`. Changes here are lost; `stadion network rollback` removes it.\n";
@@ -52,6 +55,7 @@ pub(super) fn wishes(host: &Host, baseline: &Baseline) -> (Vec<Wish>, Vec<Skip>)
     let mut kernel = String::from(HEADER);
     let mut nft = String::from(HEADER);
     let mut tc = String::from(HEADER);
+    let mut nics = String::from(HEADER);
     let mut has_mtu = false;
     for entry in &baseline.entries {
         let Some(want) = &entry.wish.want else {
@@ -60,6 +64,9 @@ pub(super) fn wishes(host: &Host, baseline: &Baseline) -> (Vec<Wish>, Vec<Skip>)
         // Writing to a String cannot fail.
         let _written = match &entry.wish.subject {
             Subject::Sysctl(path) => writeln!(sysctl, "{} = {want}", path.replace('/', ".")),
+            Subject::Kernel(path) if path.starts_with("/sys/class/net/") => {
+                writeln!(nics, "w {path} - - - - {want}")
+            }
             Subject::Kernel(path) if path.starts_with("/sys/") => {
                 writeln!(kernel, "w {path} - - - - {want}")
             }
@@ -83,26 +90,44 @@ pub(super) fn wishes(host: &Host, baseline: &Baseline) -> (Vec<Wish>, Vec<Skip>)
     let mut wishes = Vec::new();
     file(&mut wishes, SYSCTL_FILE, &sysctl);
     file(&mut wishes, KERNEL_FILE, &kernel);
-    for (path, text, (name, unit)) in [(NFT_FILE, nft, TABLES_UNIT), (TC_FILE, tc, QUEUES_UNIT)] {
+    if file(&mut wishes, NFT_FILE, &nft) {
+        let (name, text) = TABLES_UNIT;
+        unit(&mut wishes, name, text);
+    }
+    let mut steps = String::new();
+    // Queues are made whatever the interfaces take.
+    for (path, text, command) in [
+        (NICS_FILE, nics, "-/usr/bin/systemd-tmpfiles --create"),
+        (TC_FILE, tc, "/usr/sbin/tc -force -batch"),
+    ] {
         if file(&mut wishes, path, &text) {
-            let owned = Subject::Owned(format!("{UNIT_DIR}/{name}"));
-            wishes.push(wish(owned, &format!("{HEADER}{unit}")));
-            // As `systemctl enable` does it.
-            let link = Subject::Link(format!("{UNIT_DIR}/multi-user.target.wants/{name}"));
-            wishes.push(wish(link, &format!("../{name}")));
+            let _written = writeln!(steps, "ExecStart={command} {path}");
         }
     }
+    if !steps.is_empty() {
+        let (name, before, after) = QUEUES_UNIT;
+        unit(&mut wishes, name, &format!("{before}{steps}{after}"));
+    }
     (wishes, skips)
+}
+
+/// Adds a unit that is started at boot.
+fn unit(wishes: &mut Vec<Wish>, name: &str, text: &str) {
+    let owned = Subject::Owned(format!("{UNIT_DIR}/{name}"));
+    wishes.push(wish(owned, &format!("{HEADER}{text}")));
+    // As `systemctl enable` does it.
+    let link = Subject::Link(format!("{UNIT_DIR}/multi-user.target.wants/{name}"));
+    wishes.push(wish(link, &format!("../{name}")));
 }
 
 /// Whether `subject` is one of the files that [`wishes`] may name.
 pub(super) fn is_lasting(subject: &Subject) -> bool {
     match subject {
         Subject::Owned(path) | Subject::Link(path) => {
-            [SYSCTL_FILE, KERNEL_FILE, NFT_FILE, TC_FILE].contains(&path.as_str())
-                || [TABLES_UNIT, QUEUES_UNIT]
+            [SYSCTL_FILE, KERNEL_FILE, NFT_FILE, TC_FILE, NICS_FILE].contains(&path.as_str())
+                || [TABLES_UNIT.0, QUEUES_UNIT.0]
                     .iter()
-                    .any(|(name, _)| path.starts_with(UNIT_DIR) && path.ends_with(name))
+                    .any(|name| path.starts_with(UNIT_DIR) && path.ends_with(name))
         }
         _ => false,
     }
@@ -158,6 +183,10 @@ mod tests {
                     "qdisc replace dev eth0 root handle 1: htb",
                 ),
                 entry(Subject::Mtu("eth1".into()), "9000"),
+                entry(
+                    Subject::Kernel("/sys/class/net/eth0/queues/rx-0/rps_cpus".into()),
+                    "3",
+                ),
             ],
             ..Baseline::default()
         };
@@ -184,6 +213,11 @@ mod tests {
         assert!(unit.contains("Before=network-pre.target") && unit.contains(NFT_FILE));
         let unit = text("/etc/systemd/system/stadion-network-queues.service");
         assert!(unit.contains("After=network-online.target") && unit.contains(TC_FILE));
+        // systemd-tmpfiles by itself runs before the drivers have made interfaces.
+        assert!(unit.contains("systemd-tmpfiles --create /etc/stadion/network.nics\n"));
+        assert!(
+            text(NICS_FILE).ends_with("w /sys/class/net/eth0/queues/rx-0/rps_cpus - - - - 3\n")
+        );
         let links = wishes
             .iter()
             .filter(|wish| matches!(wish.subject, Subject::Link(_)));
