@@ -51,6 +51,28 @@ fn the_command_that_confirms_works_when_it_is_copied() {
 }
 
 #[test]
+fn the_commands_of_a_report_work_where_they_are_read() {
+    let Some(space) = Space::new() else { return };
+    let report = space
+        .tool(&["report", "--json", "--interval", "100ms"])
+        .json();
+    let findings = report["findings"].as_array().expect("findings");
+    let firewall = findings
+        .iter()
+        .find(|finding| finding["id"] == "firewall-pending");
+    let mend = firewall.expect("it is not in force")["mend"].as_str();
+    let mend = mend.expect("a command").strip_prefix("stadion network ");
+    let words: Vec<&str> = mend.expect("ours").split(' ').collect();
+    let done = run(env!("CARGO_BIN_EXE_stadion-network"), &words);
+    assert_eq!(done.code, 0, "{words:?}: {done}");
+    assert!(
+        space.listing("inet stadion").contains("chain"),
+        "in the namespace"
+    );
+    assert_eq!(space.tool(&["rollback"]).code, 0);
+}
+
+#[test]
 fn an_interface_that_is_gone_stops_no_command() {
     let Some((space, _)) = shaped() else { return };
     space.ip("link del v0");

@@ -88,6 +88,13 @@ impl Machine {
 
 #[test]
 fn a_tool_that_outlives_us_is_waited_for_before_anything_is_put_back() {
+    // By hand, by a shutdown, by the end of the session, by the kernel.
+    for signal in ["INT", "TERM", "HUP", "KILL"] {
+        outlived(signal);
+    }
+}
+
+fn outlived(signal: &str) {
     let machine = Machine::new();
     let mut applying = Command::new(TOOL)
         .args(machine.args(&["firewall", "--apply"]))
@@ -95,8 +102,9 @@ fn a_tool_that_outlives_us_is_waited_for_before_anything_is_put_back() {
         .spawn()
         .expect("it starts");
     wait_for("the tool", || machine.text("asked").is_some());
-    applying.kill().expect("kill -9");
-    applying.wait().expect("its end");
+    let killed = run("kill", &["-s", signal, &applying.id().to_string()]);
+    assert_eq!(killed.code, 0, "{killed}");
+    assert!(!applying.wait().expect("its end").success());
     // The timer looks every 100 ms; whoever comes by in between is told so.
     let busy = machine.tool(&["rollback"]);
     assert_eq!(busy.code, 5, "{busy}");
