@@ -158,3 +158,22 @@ fn head(datagram: &[u8]) -> Option<(usize, u64)> {
 fn nanoseconds(moment: Duration) -> u64 {
     u64::try_from(moment.as_nanos()).expect("centuries fit")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::head;
+
+    #[test]
+    fn a_datagram_that_is_too_short_has_no_head_and_what_follows_it_does_not_count() {
+        let bytes: Vec<u8> = (1..=40).collect();
+        for length in 0..bytes.len() {
+            let found = head(&bytes[..length]);
+            let whole = (0x0102_0304, 0x0506_0708_090a_0b0c);
+            assert_eq!(found, (length >= 12).then_some(whole), "{length}");
+        }
+        assert_eq!(
+            head(&[0xff; 12]),
+            Some((u32::MAX.try_into().unwrap(), u64::MAX))
+        );
+    }
+}

@@ -196,3 +196,6 @@ fn encode(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
