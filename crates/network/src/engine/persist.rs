@@ -94,21 +94,26 @@ pub(super) fn wishes(host: &Host, baseline: &Baseline) -> (Vec<Wish>, Vec<Skip>)
         let (name, text) = TABLES_UNIT;
         unit(&mut wishes, name, text);
     }
+    queues(&mut wishes, &nics, &tc);
+    (wishes, skips)
+}
+
+/// Adds what is done when the interfaces are there, if anything.
+fn queues(wishes: &mut Vec<Wish>, nics: &str, tc: &str) {
     let mut steps = String::new();
     // Queues are made whatever the interfaces take.
     for (path, text, command) in [
         (NICS_FILE, nics, "-/usr/bin/systemd-tmpfiles --create"),
         (TC_FILE, tc, "/usr/sbin/tc -force -batch"),
     ] {
-        if file(&mut wishes, path, &text) {
+        if file(wishes, path, text) {
             let _written = writeln!(steps, "ExecStart={command} {path}");
         }
     }
     if !steps.is_empty() {
         let (name, before, after) = QUEUES_UNIT;
-        unit(&mut wishes, name, &format!("{before}{steps}{after}"));
+        unit(wishes, name, &format!("{before}{steps}{after}"));
     }
-    (wishes, skips)
 }
 
 /// Adds a unit that is started at boot.
