@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -209,6 +209,11 @@ fn swarm(demo: &Demo, platform: &Platform) -> Result<BotSwarm, DemoError> {
     Ok(BotSwarm::new(params))
 }
 
+fn unwritten(path: &Path) -> impl FnOnce(std::io::Error) -> DemoError {
+    let path = path.to_owned();
+    |source| DemoError::Report { path, source }
+}
+
 /// Runs the demo and prints its report; SIGINT ends it early and in order.
 ///
 /// # Errors
@@ -216,10 +221,7 @@ fn swarm(demo: &Demo, platform: &Platform) -> Result<BotSwarm, DemoError> {
 pub async fn run(demo: Demo, env: &BTreeMap<String, String>) -> Result<ExitCode, DemoError> {
     let settings = settings(&demo, env)?;
     if let Some(path) = &demo.report {
-        super::writable(path).map_err(|source| DemoError::Report {
-            path: path.clone(),
-            source,
-        })?;
+        super::writable(path).map_err(unwritten(path))?;
     }
     let data_dir = settings.data_dir.clone();
     let in_dir = |source| PlatformError::DataDir {
@@ -271,11 +273,7 @@ pub async fn run(demo: Demo, env: &BTreeMap<String, String>) -> Result<ExitCode,
             players: &players,
         };
         let text = serde_json::to_string_pretty(&written).expect("a report is plain data");
-        let failed = |source| DemoError::Report {
-            path: path.clone(),
-            source,
-        };
-        std::fs::write(path, text + "\n").map_err(failed)?;
+        std::fs::write(path, text + "\n").map_err(unwritten(path))?;
         say!("\nThe report as JSON: {}", path.display());
     }
     ended?;
@@ -285,7 +283,7 @@ pub async fn run(demo: Demo, env: &BTreeMap<String, String>) -> Result<ExitCode,
     Ok(ExitCode::SUCCESS)
 }
 
-fn say_start(demo: &Demo, platform: &Platform, log: &std::path::Path) {
+fn say_start(demo: &Demo, platform: &Platform, log: &Path) {
     let endpoints = &platform.endpoints;
     say!(
         "Stadion: {} players for {} s, seed {}",

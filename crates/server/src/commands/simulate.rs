@@ -146,7 +146,7 @@ pub fn run(
             writeln!(out)?;
         }
         Output::Table => {
-            out.write_all(show::table(&report, took, args.report.as_deref()).as_bytes())?
+            out.write_all(show::table(&report, took, args.report.as_deref()).as_bytes())?;
         }
     }
     Ok(ExitCode::SUCCESS)
