@@ -73,7 +73,7 @@ async fn meanwhile(scene: &Scene, open: &Match, newcomer: TicketId, random: &mut
     for _ in 0..random.below(4) {
         tokio::task::yield_now().await;
     }
-    match random.below(6) {
+    match random.below(9) {
         0 => drop(
             state
                 .end_match(open.id, MatchEnd::Finished, None, now)
@@ -100,7 +100,7 @@ async fn meanwhile(scene: &Scene, open: &Match, newcomer: TicketId, random: &mut
             scene.fleet.crash(server.unwrap());
             drop(scene.reaper.pass(scene.fence).await);
         }
-        4 => {
+        4 | 5 => {
             let reason = CancelReason::Requested;
             drop(state.cancel_ticket(newcomer, reason, now).await);
         }

@@ -405,8 +405,12 @@ async fn trouble(scene: &Scene, random: &mut Random, round: usize) -> BTreeSet<&
 #[tokio::test(start_paused = true)]
 async fn i1_i2_i3_i4_hold_whatever_fails_at_whatever_step() {
     let mut random = Random::from_env(7);
-    let mut fills = BTreeSet::new();
-    for _ in 0..30 {
+    let (all, mut fills) = (["fenced", "filled", "stale", "unfilled"], BTreeSet::new());
+    for number in 0..300 {
+        // The rarest outcome of a fill may take some more worlds.
+        if number >= 30 && fills.len() == all.len() {
+            break;
+        }
         let scene = scene(4).await;
         for round in 0..12 {
             fills.extend(trouble(&scene, &mut random, round).await);
@@ -448,7 +452,6 @@ async fn i1_i2_i3_i4_hold_whatever_fails_at_whatever_step() {
             "{tickets:?}"
         );
     }
-    let all = ["fenced", "filled", "stale", "unfilled"];
     assert_eq!(fills, all.into(), "or this would prove little");
 }
 
