@@ -147,7 +147,7 @@ over_session() {
 settings() {
     local file
     sysctl -a 2> /dev/null | grep -Ev '^(fs\.|net\.core\.netdev_rss_key|kernel\.(random|ns_last_pid|pty|tainted|sched_domain|usermodehelper|cap_last)|net\.netfilter\.nf_conntrack_count|net\.(ipv4|ipv6)\.(conf|neigh|route)|vm\.|dev\.|net\.ipv4\.tcp_(available|allowed)|net\.ipv6\.conf)'
-    for file in /proc/irq/*/smp_affinity_list /sys/class/net/{up0,e0}/queues/*/{rps_cpus,xps_cpus} /sys/class/net/*/mtu; do
+    for file in /proc/irq/*/smp_affinity_list /sys/class/net/{up0,e0}/queues/*/{rps_cpus,xps_cpus} /sys/class/net/{up0,e0}/mtu; do
         [ -r "$file" ] && echo "$file $(cat "$file" 2> /dev/null || echo unreadable)"
     done
     true

@@ -21,9 +21,10 @@ put_back() {
         $tool status
         return 1
     }
-    kept_settings $state/settings.before
+    # The queues and the table come first; the timer ends after the last setting.
     no_timers() { [ -z "$(timers)" ]; }
-    wait_until 30 no_timers
+    wait_until 60 no_timers
+    kept_settings $state/settings.before
     expect 0 $tool status
 }
 
