@@ -41,6 +41,16 @@ killed() {
     done
 }
 
+# For lack of memory, for instance.
+killed_timer() {
+    local unit pid
+    $tool full-setup --profile /e2e/node.yaml --apply --confirm-within 45s
+    unit=$(timers)
+    pid=$(systemctl show --property MainPID --value "$unit")
+    kill -KILL "$pid"
+    put_back
+}
+
 in_force() {
     nft -s list table inet stadion
     tc qdisc show dev up0
@@ -82,6 +92,7 @@ timer_part() {
     check timer-is-a-unit apply_unconfirmed
     check timer-puts-back put_back
     check timer-puts-back-after-kill killed
+    check timer-comes-back-when-it-is-killed killed_timer
 }
 
 boot_part() { check boot-confirmed confirm_for_the_next_boot; }

@@ -87,8 +87,14 @@ pub(super) fn ended_dir(config: &LocalConfig) -> PathBuf {
 
 /// The sizes that fleets had; none of it is a reason not to start.
 pub(super) fn read_wanted(config: &LocalConfig) -> BTreeMap<FleetName, u32> {
-    let bytes = fs::read(config.data_dir.join(WANTED_FILE)).unwrap_or_default();
-    serde_json::from_slice(&bytes).unwrap_or_default()
+    let path = config.data_dir.join(WANTED_FILE);
+    let Ok(bytes) = fs::read(&path) else {
+        return BTreeMap::new();
+    };
+    serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+        tracing::warn!(path = %path.display(), %error, "the sizes that fleets had cannot be read: they begin as configured");
+        BTreeMap::new()
+    })
 }
 
 impl Inner {

@@ -72,7 +72,9 @@ impl Engine<'_> {
     fn start_with_systemd(&self, timer: &TimerProgram, args: &[String], id: &str) -> bool {
         let unit = format!("--unit=stadion-network-timer-{id}");
         let program = timer.program.display().to_string();
-        let mut all = vec!["--quiet", "--collect", &unit, "--", &program];
+        // Killed, by a lack of memory for instance, it is started again and goes on watching.
+        let again = "--property=Restart=on-failure";
+        let mut all = vec!["--quiet", "--collect", again, &unit, "--", &program];
         all.extend(args.iter().map(String::as_str));
         self.host
             .run("systemd-run", &all, "")
