@@ -128,11 +128,11 @@ fn trusted(text: &mut Text, protect: &Protect, Family { n, ip, .. }: &Family) {
 fn gate(text: &mut Text, protect: &Protect, family: &Family, trusts: bool) {
     let Family { n, ip, source, .. } = family;
     text.chain(&format!("guest{n}"), None);
+    text.rule(format_args!("jump measure{n}"));
     text.rule(format_args!(
         "update @prompt{n} {{ {source} {} }} meta nfproto @{ALARM} counter name \"drop_guest\" drop",
         over(protect.guest)
     ));
-    text.rule(format_args!("jump measure{n}"));
     text.rule(format_args!("{} goto crush{n}", over(protect.guests)));
     text.rule("goto pass");
     text.chain(&format!("crush{n}"), None);
